@@ -1,0 +1,225 @@
+package pipeline
+
+// Basis says what a fact rests on. The weaker it is, the less a rule may build on it.
+type Basis string
+
+// The bases of facts, strongest first.
+const (
+	// BasisMeasured: computed from the tensor tables or the listing.
+	BasisMeasured Basis = "measured"
+	// BasisAttested: stated in a signature that was verified.
+	BasisAttested Basis = "attested"
+	// BasisParsed: read from a file that tools, not people, act on.
+	BasisParsed Basis = "parsed"
+	// BasisEstimated: computed from declared or partial values.
+	BasisEstimated Basis = "estimated"
+	// BasisDeclared: stated by somebody, in a card or a submission.
+	BasisDeclared Basis = "declared"
+)
+
+// Evidence says where a fact came from.
+type Evidence struct {
+	// Object is a path under the source, or "submission".
+	Object string `json:"object"`
+	// Where is a byte range such as "bytes=0-9143", or a JSON path such as
+	// "$.hidden_size". It may be empty for the whole object.
+	Where string `json:"where,omitempty"`
+}
+
+// FactEntry says on what one known fact rests. A fact without an entry is unknown.
+type FactEntry struct {
+	// Name is the path of the fact, such as "params.lower" or
+	// "datasets[0].license".
+	Name     string     `json:"name"`
+	Basis    Basis      `json:"basis"`
+	Evidence []Evidence `json:"evidence"`
+}
+
+// Facts is everything that can be known of an artifact and its submission: the one
+// vocabulary of inspectors, rule packs, submissions and reports. A nil value is
+// unknown, never zero. Values are set through a [FactSet], which keeps the basis
+// beside them.
+//
+// Counts are numbers of parameters and sizes are bytes, unless a field says
+// otherwise.
+type Facts struct {
+	Params       Params       `json:"params"`
+	Architecture Architecture `json:"architecture"`
+	Quantization Quantization `json:"quantization"`
+	// Adapter is nil where the artifact is no adapter.
+	Adapter *Adapter `json:"adapter"`
+	Index   Index    `json:"index"`
+	Shards  Shards   `json:"shards"`
+	Headers Headers  `json:"headers"`
+	Objects Objects  `json:"objects"`
+
+	Submission  SubmissionState `json:"submission"`
+	Destination Destination     `json:"destination"`
+	Recipient   Party           `json:"recipient"`
+	Weights     Weights         `json:"weights"`
+	EndUse      EndUse          `json:"end_use"`
+	Training    Training        `json:"training"`
+	Datasets    []Dataset       `json:"datasets"`
+}
+
+// Params is the weight of the artifact: the parameter count as an interval, in
+// parameters. What is packed counts as what it unpacks to.
+type Params struct {
+	// Lower is what the headers prove, Estimate the most likely count, Upper
+	// what the bytes could hold at most under the rules of the scale.
+	Lower    *int64 `json:"lower"`
+	Estimate *int64 `json:"estimate"`
+	Upper    *int64 `json:"upper"`
+	// The effective interval is the model's own, unless the artifact is an
+	// adapter; then it is its base's, unknown where that cannot be bounded.
+	EffectiveLower    *int64 `json:"effective_lower"`
+	EffectiveEstimate *int64 `json:"effective_estimate"`
+	EffectiveUpper    *int64 `json:"effective_upper"`
+	// Active is the number of parameters that one token passes through, known
+	// only with the experts per token that a config declares.
+	Active *int64 `json:"active"`
+	// StoredElements is the plain sum of the shapes: what a counter that knows
+	// no packing would say.
+	StoredElements *int64 `json:"stored_elements"`
+	// Declared is the largest count that the artifact states of itself.
+	Declared *int64 `json:"declared"`
+	// ByDType and ByComponent each sum to Estimate.
+	ByDType     map[string]int64 `json:"by_dtype"`
+	ByComponent map[string]int64 `json:"by_component"`
+	// SetAside lists what was stored and not counted, with the reason.
+	SetAside []Aside `json:"set_aside"`
+	// WidenedBy lists what keeps the three ends of the interval apart.
+	WidenedBy []Widening `json:"widened_by"`
+}
+
+// Aside is a group of tensors that are stored and are no parameters.
+type Aside struct {
+	// Name is the tensors' name with numbers replaced by {}.
+	Name string `json:"name"`
+	// Tensors and Elements count the group.
+	Tensors  int64  `json:"tensors"`
+	Elements int64  `json:"elements"`
+	Reason   string `json:"reason"`
+}
+
+// Widening is a group of tensors, or an object, that adds to one end of the
+// interval more than to another.
+type Widening struct {
+	// Name is the tensors' name with numbers replaced by {}, or an object's path.
+	Name string `json:"name"`
+	// Lower, Estimate and Upper are what the group adds to each end.
+	Lower    int64  `json:"lower"`
+	Estimate int64  `json:"estimate"`
+	Upper    int64  `json:"upper"`
+	Reason   string `json:"reason"`
+}
+
+// Architecture is what the model is, found in the tensors and held against what the
+// config declares.
+type Architecture struct {
+	// Family is the layout's name in lower case: models that share a layout
+	// share the family.
+	Family *string `json:"family"`
+	// Class is the loader class that the tensors fit.
+	Class *string `json:"class"`
+	// Declared is the class that the config names.
+	Declared *string `json:"declared"`
+	// Agrees is false where the config declares another layout, or sizes that
+	// the shapes contradict.
+	Agrees *bool `json:"agrees"`
+	// Contradictions says in what the config and the tensors differ.
+	Contradictions []string `json:"contradictions"`
+	// Confidence is "names+shapes+config", two of the three, one, or "none".
+	Confidence *string `json:"confidence"`
+	Layers     *int64  `json:"layers"`
+	HiddenSize *int64  `json:"hidden_size"`
+	VocabSize  *int64  `json:"vocab_size"`
+	// Experts is the number of routed experts in a layer, 0 for a dense model.
+	Experts *int64 `json:"experts"`
+	// ExpertsPerToken can only be declared: no shape shows it.
+	ExpertsPerToken *int64 `json:"experts_per_token"`
+	// Fingerprint names the structure: it survives renaming of files and
+	// resharding.
+	Fingerprint *string `json:"fingerprint"`
+}
+
+// Quantization is how the weights are packed.
+type Quantization struct {
+	// Scheme is "none" for plain floating point, or the packing's name.
+	Scheme *string `json:"scheme"`
+	// Bits is the size of one stored parameter in bits.
+	Bits *int64 `json:"bits"`
+	// Declared is the method that the config names.
+	Declared *string `json:"declared"`
+}
+
+// Adapter is a set of weights that changes another model.
+type Adapter struct {
+	// Kind is the method, such as "lora".
+	Kind *string `json:"kind"`
+	// Base is the model that the adapter's config names.
+	Base *string `json:"base"`
+}
+
+// Index is what the safetensors index says, held against the shards.
+type Index struct {
+	Present *bool `json:"present"`
+	// TensorsAbsent counts tensors that the index lists and no shard holds.
+	TensorsAbsent *int64 `json:"tensors_absent"`
+	// TensorsUnlisted counts tensors that shards of the set hold and the index
+	// does not list.
+	TensorsUnlisted *int64 `json:"tensors_unlisted"`
+	// TensorsMisplaced counts tensors that lie in another shard than listed.
+	TensorsMisplaced *int64 `json:"tensors_misplaced"`
+	// ShardsAbsent counts shards that the index names and the source lacks.
+	ShardsAbsent *int64 `json:"shards_absent"`
+	// ShardsUnlisted counts safetensors objects beside the index that it does
+	// not name.
+	ShardsUnlisted *int64 `json:"shards_unlisted"`
+	// PathsEscaping counts shard names that leave the index's folder.
+	PathsEscaping *int64 `json:"paths_escaping"`
+	// TotalSize is the declared total, where it is a whole number.
+	TotalSize *int64 `json:"total_size"`
+	// TotalSizeState is ok, absent, zero, not_an_integer or mismatch.
+	TotalSizeState *string `json:"total_size_state"`
+	// Problems says each disagreement in words, the first of each kind by name.
+	Problems []string `json:"problems"`
+}
+
+// Shards is what the names of the form i-of-n say about the set.
+type Shards struct {
+	// Missing counts members of a numbered set that are not there.
+	Missing *int64 `json:"missing"`
+	// MissingNames lists the first of them.
+	MissingNames []string `json:"missing_names"`
+}
+
+// Headers is what was odd about headers that could be read, and what was not.
+type Headers struct {
+	// Malformed counts objects whose header broke the rules of its format.
+	Malformed *int64 `json:"malformed"`
+	// Pointers counts objects that are Git LFS or Xet pointers in place of weights.
+	Pointers *int64 `json:"pointers"`
+	// NamesEmpty counts tensors with an empty name.
+	NamesEmpty *int64 `json:"names_empty"`
+	// NamesAlike counts tensors whose name equals another's after Unicode
+	// normalisation and case folding.
+	NamesAlike *int64 `json:"names_alike"`
+	// EmptyHuge counts tensors without elements that name a dimension above 2^32.
+	EmptyHuge *int64 `json:"empty_huge"`
+}
+
+// Objects is what the listing and the sniffing showed.
+type Objects struct {
+	// Unpinned counts objects that have neither an ETag nor a version id.
+	Unpinned *int64 `json:"unpinned"`
+	// UnknownBytes is the size of all objects that were not understood.
+	UnknownBytes *int64 `json:"unknown_bytes"`
+	// Skipped counts names in the listing that are not part of the artifact.
+	Skipped *int64 `json:"skipped"`
+}
+
+// SubmissionState says whether the submitter declared anything.
+type SubmissionState struct {
+	Present *bool `json:"present"`
+}

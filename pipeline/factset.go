@@ -1,0 +1,228 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// FactSet holds facts with the basis and the evidence of each. Facts and index
+// cannot drift apart, because [FactSet.Set] writes both. The zero value is ready to
+// use. It is not safe for concurrent writing.
+type FactSet struct {
+	Facts   Facts
+	entries map[string]FactEntry
+}
+
+// Set records a fact by its name, such as "params.lower" or "datasets[0].license".
+// value must have the type of the field without its pointer (int64, float64, string,
+// bool, a slice or a map). A list grows by one element where its length is named as
+// the index. Evidence is kept in the given order.
+//
+// A name that is no fact, or a value of another type, is a fault of the program:
+// Set panics, and the engine turns that into a failed inspection.
+func (s *FactSet) Set(name string, value any, basis Basis, evidence ...Evidence) {
+	field, err := locate(reflect.ValueOf(&s.Facts).Elem(), name, true)
+	if err != nil {
+		panic(fmt.Sprintf("fact %q: %v", name, err))
+	}
+	v := reflect.ValueOf(value)
+	switch {
+	case field.Kind() == reflect.Pointer && v.Type() == field.Type().Elem():
+		p := reflect.New(v.Type())
+		p.Elem().Set(v)
+		field.Set(p)
+	case v.Type() == field.Type():
+		field.Set(v)
+	default:
+		panic(fmt.Sprintf("fact %q: a %s is given for a %s", name, v.Type(), field.Type()))
+	}
+	if evidence == nil {
+		evidence = []Evidence{}
+	}
+	if s.entries == nil {
+		s.entries = map[string]FactEntry{}
+	}
+	s.entries[name] = FactEntry{Name: name, Basis: basis, Evidence: evidence}
+}
+
+// Forget makes a fact unknown again.
+func (s *FactSet) Forget(name string) {
+	field, err := locate(reflect.ValueOf(&s.Facts).Elem(), name, false)
+	if err != nil {
+		panic(fmt.Sprintf("fact %q: %v", name, err))
+	}
+	field.SetZero()
+	delete(s.entries, name)
+}
+
+// Entry returns the entry of a fact; ok is false where the fact is unknown.
+func (s *FactSet) Entry(name string) (entry FactEntry, ok bool) {
+	entry, ok = s.entries[name]
+	return entry, ok
+}
+
+// Index returns the entries of all known facts in order of name.
+func (s *FactSet) Index() []FactEntry {
+	out := make([]FactEntry, 0, len(s.entries))
+	for _, e := range s.entries {
+		out = append(out, e)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// Value returns the value of a known fact without its pointer; ok is false where it
+// is unknown.
+func (s *FactSet) Value(name string) (value any, ok bool) {
+	if _, known := s.entries[name]; !known {
+		return nil, false
+	}
+	field, err := locate(reflect.ValueOf(&s.Facts).Elem(), name, false)
+	if err != nil {
+		return nil, false
+	}
+	if field.Kind() == reflect.Pointer {
+		if field.IsNil() {
+			return nil, false
+		}
+		field = field.Elem()
+	}
+	return field.Interface(), true
+}
+
+// FactSetFrom rebuilds a fact set from a stored report. It returns an error with
+// [CodeInvalid] where the index names a fact that the facts do not hold.
+func FactSetFrom(facts Facts, index []FactEntry) (*FactSet, error) {
+	s := &FactSet{Facts: facts, entries: map[string]FactEntry{}}
+	for _, e := range index {
+		s.entries[e.Name] = e
+		if _, ok := s.Value(e.Name); !ok {
+			return nil, &Error{Code: CodeInvalid, Message: fmt.Sprintf("the facts index names %q, which the facts do not hold", e.Name)}
+		}
+	}
+	return s, nil
+}
+
+// Declare records everything that a submission states, with the basis declared. A
+// fact that is known already is left as it is: what is declared never overrides what
+// was measured. It also records submission.present. sub may be nil.
+func (s *FactSet) Declare(sub *Submission, object string) {
+	s.Set("submission.present", sub != nil, BasisMeasured)
+	if sub == nil {
+		return
+	}
+	for _, leaf := range leaves(reflect.ValueOf(*sub), "") {
+		if _, known := s.Entry(leaf.name); known {
+			continue
+		}
+		s.Set(leaf.name, leaf.value, BasisDeclared, Evidence{Object: object, Where: "$." + leaf.name})
+	}
+}
+
+// SubmissionDigest names the content of a submission: SHA-256 of its JSON encoding
+// with every field in declaration order. It returns "" for nil.
+func SubmissionDigest(sub *Submission) Digest {
+	if sub == nil {
+		return ""
+	}
+	b, err := json.Marshal(sub)
+	if err != nil { // a struct of plain values always encodes
+		panic(err)
+	}
+	return DigestBytes(b)
+}
+
+type leaf struct {
+	name  string
+	value any
+}
+
+// leaves lists the non-nil values below v with their fact names. A list yields its
+// elements' leaves, and itself where it is not nil, so that "an empty list" differs
+// from "not stated".
+func leaves(v reflect.Value, prefix string) []leaf {
+	var out []leaf
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name := jsonName(v.Type().Field(i))
+			if prefix != "" {
+				name = prefix + "." + name
+			}
+			out = append(out, leaves(v.Field(i), name)...)
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			return nil
+		}
+		if v.Type().Elem().Kind() != reflect.Struct {
+			return []leaf{{prefix, v.Interface()}}
+		}
+		out = append(out, leaf{prefix, v.Interface()})
+		for i := range v.Len() {
+			out = append(out, leaves(v.Index(i), prefix+"["+strconv.Itoa(i)+"]")...)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			out = append(out, leaf{prefix, v.Elem().Interface()})
+		}
+	default:
+		out = append(out, leaf{prefix, v.Interface()})
+	}
+	return out
+}
+
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// locate walks from the facts struct to the field that a name names. With grow, nil
+// group pointers on the way are allocated and lists grow by one.
+func locate(v reflect.Value, name string, grow bool) (reflect.Value, error) {
+	for part := range strings.SplitSeq(name, ".") {
+		part, index, indexed := strings.Cut(part, "[")
+		if v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				if !grow {
+					return v, fmt.Errorf("the group is unknown")
+				}
+				v.Set(reflect.New(v.Type().Elem()))
+			}
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct {
+			return v, fmt.Errorf("%q is below a value", part)
+		}
+		field, ok := fieldByJSON(v, part)
+		if !ok {
+			return v, fmt.Errorf("%q is no fact", part)
+		}
+		v = field
+		if !indexed {
+			continue
+		}
+		i, err := strconv.Atoi(strings.TrimSuffix(index, "]"))
+		if err != nil || v.Kind() != reflect.Slice || i < 0 || i > v.Len() || (i == v.Len() && !grow) {
+			return v, fmt.Errorf("the index [%s does not fit", index)
+		}
+		if i == v.Len() {
+			v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+		}
+		v = v.Index(i)
+	}
+	return v, nil
+}
+
+func fieldByJSON(v reflect.Value, name string) (reflect.Value, bool) {
+	for i := range v.NumField() {
+		if jsonName(v.Type().Field(i)) == name {
+			return v.Field(i), true
+		}
+	}
+	return v, false
+}

@@ -1,0 +1,167 @@
+package pipeline
+
+import (
+	"context"
+	"io"
+)
+
+// Reader is an inspector that reads objects of one family of formats. It never
+// judges. A Reader has no state of its own; what belongs to one run lives in the
+// [ReaderRun] that Open returns.
+type Reader interface {
+	// Name is a stable name, unique among all inspectors.
+	Name() string
+	// Open begins a run over the listed objects. It does no input or output.
+	Open(objects []Object) ReaderRun
+}
+
+// Stage orders the first reads of a run: guides are read before anything else,
+// because what they say makes the other reads cheaper.
+type Stage int
+
+// The stages of a run, in order.
+const (
+	StageGuides Stage = iota
+	StageBodies
+)
+
+// ReaderRun is one reader at work on one snapshot. First and Sniff may be called
+// while Read runs; all methods but Finish are safe for concurrent use.
+type ReaderRun interface {
+	// First says how many leading bytes of o the reader would like to see in the
+	// first read, judged by name and size; ok is false where it has no wish at
+	// this stage. It is called just before the read, so it may use what was
+	// read until then. An object that a reader wishes for in StageGuides is
+	// read then and not again.
+	First(o Object, stage Stage) (bytes int64, ok bool)
+
+	// Sniff reports whether head, the first bytes of o, looks like the reader's
+	// format. head holds the whole object or at least 512 bytes. It is asked of
+	// every object, whatever its name.
+	Sniff(o Object, head []byte) bool
+
+	// Read reads one sniffed object. An error that matches [ErrMalformed] marks
+	// the object as malformed, [ErrChanged] ends the run, and any other error
+	// marks the inspection as failed. What was read until then is discarded.
+	Read(ctx context.Context, f File) (ReadResult, error)
+
+	// Finish is called once, after the last Read, by one goroutine. It adds what
+	// was read to the readings and the facts that the reader establishes.
+	Finish(readings *Readings, facts *FactSet)
+}
+
+// ReadResult says what an object turned out to be.
+type ReadResult struct {
+	// Format is the reader's word for the format.
+	Format string
+	// Role is what the object is to the artifact.
+	Role Role
+	// Explained is true where the header accounts for the object to its last byte.
+	Explained bool
+	// Inert is true where the object was understood and holds no parameters.
+	Inert bool
+}
+
+// File is one object in the hands of a reader.
+type File interface {
+	// Object returns the pinned object.
+	Object() Object
+	// Head returns the bytes of the first read. They must not be changed.
+	Head() []byte
+	// Header returns a reader of the first n bytes of the object, 1 <= n <= size,
+	// and records them as what was read of it: their digest and a compressed
+	// copy are kept with the case once they were read to the end. What Head holds
+	// already is not fetched again. It may be called once.
+	Header(ctx context.Context, n int64) (io.ReadCloser, error)
+	// Range returns any n bytes from offset, without keeping them.
+	Range(ctx context.Context, offset, n int64) (io.ReadCloser, error)
+}
+
+// Role is what an object is to the artifact.
+type Role string
+
+// The roles of objects.
+const (
+	RoleWeights    Role = "weights"
+	RoleIndex      Role = "index"
+	RoleConfig     Role = "config"
+	RoleCard       Role = "card"
+	RoleText       Role = "text"
+	RoleMedia      Role = "media"
+	RolePointer    Role = "pointer"
+	RoleSubmission Role = "submission"
+	RoleUnknown    Role = "unknown"
+)
+
+// ObjectReading is what was found out about one object.
+type ObjectReading struct {
+	Object
+	ReadResult
+	// Status is the worst status of all inspections of the object.
+	Status InspectionStatus
+	// PointerSize is the size that a Git LFS pointer declares, else 0.
+	PointerSize int64
+}
+
+// Readings is everything the readers of one run returned: what derivers work on.
+type Readings struct {
+	// Objects are in byte order of path, one for each object of the snapshot.
+	Objects []ObjectReading
+	// Tables are in byte order of their object's path.
+	Tables []*Table
+	// Configs are the configuration files that were found, in byte order of path.
+	Configs []Config
+}
+
+// Config is a JSON configuration file of a model, parsed.
+type Config struct {
+	// Object is its path, Digest names its bytes.
+	Object string
+	// Adapter is true for an adapter_config.json.
+	Adapter bool
+	// Values is the document. Numbers are json.Number.
+	Values map[string]any
+}
+
+// Deriver is an inspector that computes facts from what readers returned. It has no
+// way to the store, so it can run again years later on what was kept.
+type Deriver interface {
+	// Name is a stable name, unique among all inspectors.
+	Name() string
+	// Derive adds facts. Derivers run one after another in their listed order and
+	// may use the facts of those before them.
+	Derive(ctx context.Context, readings *Readings, facts *FactSet) error
+}
+
+// InspectionStatus says how an inspection ended.
+type InspectionStatus string
+
+// The ends of an inspection.
+const (
+	InspectionOK        InspectionStatus = "ok"
+	InspectionSkipped   InspectionStatus = "skipped"
+	InspectionFailed    InspectionStatus = "failed"
+	InspectionMalformed InspectionStatus = "malformed"
+)
+
+// Inspection is one inspector's work on one object, or on the whole artifact where
+// Object is empty. A failure is a result and stays in the report.
+type Inspection struct {
+	Inspector string           `json:"inspector"`
+	Object    string           `json:"object"`
+	Status    InspectionStatus `json:"status"`
+	// Reason is one sentence, empty for ok.
+	Reason string `json:"reason"`
+}
+
+// Kept is what was read of one object and stays with the case: a weight file's
+// header, or a small text whole.
+type Kept struct {
+	Path string
+	// Size is the number of bytes before compression.
+	Size int64
+	// Digest is over the bytes before compression.
+	Digest Digest
+	// Gzip holds the bytes, compressed.
+	Gzip []byte
+}
