@@ -3,6 +3,7 @@ package pipeline
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -129,9 +130,15 @@ type Tensor struct {
 	DType DType
 	// Shape holds the dimensions, outermost first. An empty shape is a scalar.
 	Shape []uint64
-	// Offset is where the data begins, in bytes from the start of the object;
-	// Length is its size in bytes.
-	Offset, Length uint64
+	// Offset is where the data begins, in bytes from the start of the object.
+	Offset uint64
+}
+
+// Bytes returns the size of the tensor's data. It is meaningful for a tensor of a
+// [Table], whose shape and type were checked.
+func (t Tensor) Bytes() uint64 {
+	n, _ := t.Elements()
+	return n * t.DType.Bits() / 8
 }
 
 // Elements returns the product of the dimensions: 1 for a scalar, 0 where a
@@ -172,32 +179,30 @@ type Table struct {
 	dimEnd  []uint32
 	dtype   []DType
 	offset  []uint64
-	length  []uint64
 }
 
-// Grow makes room for n more tensors. It is a hint and may be 0.
-func (t *Table) Grow(n int) {
-	if n <= cap(t.dtype)-len(t.dtype) || n <= 0 {
-		return
-	}
-	t.nameEnd = append(make([]uint32, 0, len(t.nameEnd)+n), t.nameEnd...)
-	t.dimEnd = append(make([]uint32, 0, len(t.dimEnd)+n), t.dimEnd...)
-	t.dims = append(make([]uint64, 0, len(t.dims)+2*n), t.dims...)
-	t.dtype = append(make([]DType, 0, len(t.dtype)+n), t.dtype...)
-	t.offset = append(make([]uint64, 0, len(t.offset)+n), t.offset...)
-	t.length = append(make([]uint64, 0, len(t.length)+n), t.length...)
+// Grow makes room for n more tensors whose names have nameBytes bytes together. It
+// is a hint: a table grows by itself.
+func (t *Table) Grow(n, nameBytes int) {
+	t.names.Grow(max(nameBytes, 0))
+	n = max(n, 0)
+	t.nameEnd = slices.Grow(t.nameEnd, n)
+	t.dimEnd = slices.Grow(t.dimEnd, n)
+	t.dims = slices.Grow(t.dims, 2*n)
+	t.dtype = slices.Grow(t.dtype, n)
+	t.offset = slices.Grow(t.offset, n)
 }
 
-// Append adds a tensor, copying name and shape. All names of one table together
-// must stay under 4 GiB, which the header limits of every reader ensure.
-func (t *Table) Append(name []byte, d DType, shape []uint64, offset, length uint64) {
+// Append adds a tensor, copying name and shape. The product of shape and the type's
+// bits must fit 63 bits, which every reader checks first. All names of one table
+// together must stay under 4 GiB, which the header limits of every reader ensure.
+func (t *Table) Append(name []byte, d DType, shape []uint64, offset uint64) {
 	t.names.Write(name)
 	t.nameEnd = append(t.nameEnd, uint32(t.names.Len()))
 	t.dims = append(t.dims, shape...)
 	t.dimEnd = append(t.dimEnd, uint32(len(t.dims)))
 	t.dtype = append(t.dtype, d)
 	t.offset = append(t.offset, offset)
-	t.length = append(t.length, length)
 }
 
 // Len returns the number of tensors.
@@ -214,6 +219,5 @@ func (t *Table) At(i int) Tensor {
 		DType:  t.dtype[i],
 		Shape:  t.dims[dim0:t.dimEnd[i]:t.dimEnd[i]],
 		Offset: t.offset[i],
-		Length: t.length[i],
 	}
 }
