@@ -1,5 +1,12 @@
 package pipeline
 
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
 // State is where a case stands.
 type State string
 
@@ -14,3 +21,169 @@ const (
 	StateSuperseded       State = "superseded"
 	StateExpired          State = "expired"
 )
+
+// States lists every state of a case.
+func States() []State {
+	return []State{StateOpen, StateClaimed, StateChangesRequested, StateApproved,
+		StateRejected, StateCleared, StateSuperseded, StateExpired}
+}
+
+// Undecided reports whether people still have to settle a case in this state.
+func (s State) Undecided() bool {
+	return s == StateOpen || s == StateClaimed || s == StateChangesRequested
+}
+
+// CaseKey is what makes a case the same case: recording the same key again judges
+// it again and never makes a second one.
+type CaseKey struct {
+	Source    string
+	PinDigest Digest
+	// SubmissionDigest is "" where there was no submission.
+	SubmissionDigest Digest
+}
+
+// CaseParams is the weight of a case's artifact in parameters. Nil is unknown.
+type CaseParams struct {
+	Lower    *int64 `json:"lower"`
+	Estimate *int64 `json:"estimate"`
+	Upper    *int64 `json:"upper"`
+}
+
+// Case is the queue's entry for one source, its pins and one submission. All times
+// are UTC with microseconds.
+type Case struct {
+	// ID is a UUID of version 7: later cases have larger ids.
+	ID           uuid.UUID `json:"id"`
+	Source       string    `json:"source"`
+	PinDigest    Digest    `json:"pin_digest"`
+	HeaderDigest Digest    `json:"header_digest"`
+	// ContentDigest is nil until every byte was hashed.
+	ContentDigest *Digest `json:"content_digest"`
+	// SubmissionDigest is nil where there was no submission.
+	SubmissionDigest *Digest `json:"submission_digest"`
+	State            State   `json:"state"`
+	Verdict          Verdict `json:"verdict"`
+	// Quorum is who must agree before the case is approved. A block or an
+	// inconclusive verdict has at least [QuorumTwo].
+	Quorum Quorum     `json:"quorum"`
+	Params CaseParams `json:"params"`
+	// Bytes is the sum of the sizes of all objects.
+	Bytes int64 `json:"bytes"`
+	// Family and Fingerprint are nil where the structure is unknown. Cases with
+	// the same fingerprint have the same structure.
+	Family      *string `json:"family"`
+	Fingerprint *string `json:"fingerprint"`
+	// Submitter is who had the artifact checked first, and never votes.
+	Submitter Actor `json:"submitter"`
+	// Claimant is who works on the case, nil where nobody does.
+	Claimant *Actor `json:"claimant"`
+	// Assignee is who was asked to work on it, nil where nobody was.
+	Assignee *string `json:"assignee"`
+	// Version counts the changes of the case from 1. A change that names another
+	// version than the current one is refused with [ErrConflict].
+	Version int64 `json:"version"`
+	// Round counts from 1. Votes count in the round they were given in; a new
+	// round begins when what was voted on has changed.
+	Round int64 `json:"round"`
+	// Report names the report that the case stands on: the digest of its
+	// [ReportBody].
+	Report    Digest    `json:"report"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// DueAt is when the case should be settled, nil where no date was set.
+	DueAt *time.Time `json:"due_at"`
+	// SettledAt is when the case was approved, rejected or cleared; nil while it
+	// is undecided.
+	SettledAt *time.Time `json:"settled_at"`
+	// ExpiresAt is when the approval's term ends; nil for an approval without a
+	// term and for every other state but expired.
+	ExpiresAt *time.Time `json:"expires_at"`
+	// SupersededBy is the case of the newer pins.
+	SupersededBy *uuid.UUID `json:"superseded_by"`
+}
+
+// Key returns what makes the case the same case.
+func (c Case) Key() CaseKey {
+	return CaseKey{Source: c.Source, PinDigest: c.PinDigest, SubmissionDigest: deref(c.SubmissionDigest)}
+}
+
+// Seal is a digest over every field that decides what a case allows. Each change
+// writes it into the audit log, so that a case edited behind the log's back shows.
+// The fields and their order are fixed: a new field needs a new kind of seal.
+func (c Case) Seal() Digest {
+	b, err := json.Marshal([]any{"weighbridge.case/1", c.ID, c.Source, c.PinDigest, c.HeaderDigest,
+		deref(c.ContentDigest), deref(c.SubmissionDigest), c.State, c.Verdict, c.Quorum,
+		c.Params.Lower, c.Params.Estimate, c.Params.Upper, c.Bytes, c.Family, c.Fingerprint,
+		c.Submitter.Name, c.Submitter.Known, claimantName(c.Claimant), c.Version, c.Round, c.Report,
+		AuditTime(c.CreatedAt), timeText(c.SettledAt), timeText(c.ExpiresAt), c.SupersededBy})
+	if err != nil { // plain values always encode
+		panic(err)
+	}
+	return DigestBytes(b)
+}
+
+func deref[T any](p *T) T {
+	var zero T
+	if p == nil {
+		return zero
+	}
+	return *p
+}
+
+func claimantName(a *Actor) string {
+	if a == nil {
+		return ""
+	}
+	return a.Name
+}
+
+func timeText(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return AuditTime(*t)
+}
+
+// CaseFilter chooses cases of the queue. A zero field chooses all.
+type CaseFilter struct {
+	States   []State
+	Verdicts []Verdict
+	// Source, Family, Submitter and Fingerprint must be equal.
+	Source      string
+	Family      string
+	Submitter   string
+	Fingerprint string
+	// Text must occur in source, family or submitter, in any letter case.
+	Text string
+	// Cursor is the Next of the page before, "" for the first page.
+	Cursor string
+	// Limit is the largest number of cases to return, 50 where it is 0 and 200 at
+	// most.
+	Limit int
+}
+
+// CasePage is one page of the queue, newest case first.
+type CasePage struct {
+	Items []Case `json:"items"`
+	// Next is the cursor of the next page, "" after the last.
+	Next string `json:"next"`
+}
+
+// CaseFile is a case with what people said of it.
+type CaseFile struct {
+	Case Case `json:"case"`
+	// Decisions are in order of time, those of earlier rounds too.
+	Decisions []Decision `json:"decisions"`
+	// Comments are in order of time.
+	Comments []Comment `json:"comments"`
+	// Settled is the head of the audit log at the event that settled the case
+	// last, nil where it was never settled.
+	Settled *AuditHead `json:"settled"`
+}
+
+// CaseHistory is a case with everything that happened to it.
+type CaseHistory struct {
+	CaseFile
+	// Events are in order of seq.
+	Events []AuditEvent `json:"events"`
+}

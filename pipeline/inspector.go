@@ -115,7 +115,7 @@ type Readings struct {
 
 // Config is a JSON configuration file of a model, parsed.
 type Config struct {
-	// Object is its path, Digest names its bytes.
+	// Object is its path.
 	Object string
 	// Adapter is true for an adapter_config.json.
 	Adapter bool

@@ -22,11 +22,14 @@ type Report struct {
 	Inspections []Inspection  `json:"inspections"`
 	Findings    []Finding     `json:"findings"`
 	Verdict     Verdict       `json:"verdict"`
-	Reasons     []string      `json:"reasons"`
-	Packs       []PackRef     `json:"packs"`
-	Case        *CaseRef      `json:"case"`
-	Cost        Cost          `json:"cost"`
-	Disclaimer  string        `json:"disclaimer"`
+	// Reasons says in sentences what the verdict rests on beside the findings.
+	Reasons []string `json:"reasons"`
+	// Notes says what a reader should know and what changes nothing.
+	Notes      []string  `json:"notes"`
+	Packs      []PackRef `json:"packs"`
+	Case       *CaseRef  `json:"case"`
+	Cost       Cost      `json:"cost"`
+	Disclaimer string    `json:"disclaimer"`
 }
 
 // Tool names the program that made a report.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -170,6 +171,8 @@ func Product(shape []uint64) (n uint64, ok bool) {
 type Table struct {
 	// Object is the path of the object, Format the reader's word for it.
 	Object, Format string
+	// HeaderEnd is where the header ends, in bytes from the start of the object.
+	HeaderEnd int64
 	// Metadata is what the header says of itself, nil where it says nothing.
 	Metadata map[string]string
 
@@ -203,6 +206,15 @@ func (t *Table) Append(name []byte, d DType, shape []uint64, offset uint64) {
 	t.dimEnd = append(t.dimEnd, uint32(len(t.dims)))
 	t.dtype = append(t.dtype, d)
 	t.offset = append(t.offset, offset)
+}
+
+// Evidence points at the header that the table was read from.
+func (t *Table) Evidence() Evidence {
+	e := Evidence{Object: t.Object}
+	if t.HeaderEnd > 0 {
+		e.Where = "bytes=0-" + strconv.FormatInt(t.HeaderEnd-1, 10)
+	}
+	return e
 }
 
 // Len returns the number of tensors.

@@ -81,7 +81,7 @@ func HeaderLength(head []byte, size int64) (int64, error) {
 func DecodeHeader(r io.Reader, n, size int64) (*Header, error) {
 	d := &decoder{
 		scanner: newScanner(r, n),
-		table:   &pipeline.Table{Format: Format},
+		table:   &pipeline.Table{Format: Format, HeaderEnd: 8 + n},
 		length:  n,
 		data:    uint64(8 + n),
 		ordered: true,

@@ -1,0 +1,137 @@
+package all_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"weighbridge/fixtures"
+	"weighbridge/inspectors/all"
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/engine"
+	"weighbridge/storage/object/dir"
+)
+
+// inspect weighs a folder with every inspector and no judge.
+func inspect(t *testing.T, folder string) pipeline.Report {
+	t.Helper()
+	src, err := pipeline.ParseSource(folder)
+	require.NoError(t, err)
+	store, err := dir.Open(src)
+	require.NoError(t, err)
+	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers()}
+	w, err := e.Run(t.Context(), engine.Request{Source: src, Store: store, AsOf: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)})
+	require.NoError(t, err)
+	return w.Report
+}
+
+func TestModels_Plain(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, family           string
+		layers, hidden, vocab  int64
+		experts, params, aside int64
+		components             map[string]int64
+	}{
+		{"gpt2", "gpt2", 12, 768, 50257, 0, 124_439_808, 12_582_912, nil},
+		{"qwen2.5-0.5b", "qwen2", 24, 896, 151936, 0, 494_032_768, 0, nil},
+		{"phi-3-mini", "phi3", 32, 3072, 32064, 0, 3_821_079_552, 0, nil},
+		{"mistral-7b", "llama", 32, 4096, 32000, 0, 7_241_732_096, 0, nil},
+		{"llama-3.1-8b", "llama", 32, 4096, 128256, 0, 8_030_261_248, 0, nil},
+		{"gemma-2-9b", "gemma2", 42, 3584, 256000, 0, 9_241_705_984, 0, nil},
+		{"qwen2.5-14b", "qwen2", 48, 5120, 152064, 0, 14_770_033_664, 0, nil},
+		{"qwen3-30b-a3b", "qwen3-moe", 48, 2048, 151936, 128, 30_532_122_624, 0, nil},
+		{"mixtral-8x7b", "mixtral", 32, 4096, 32000, 8, 46_702_792_704, 0, nil},
+		{"llama-3-70b", "llama", 80, 8192, 128256, 0, 70_553_706_496, 0, map[string]int64{
+			"embedding": 1050673152, "attention": 12079595520, "mlp": 56371445760, "norm": 1318912, "head": 1050673152}},
+		{"bloom-176b", "bloom", 70, 14336, 250880, 0, 176_247_271_424, 0, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m, err := fixtures.Load(tt.name)
+			require.NoError(t, err)
+			folder := t.TempDir()
+			require.NoError(t, m.Write(folder))
+			r := inspect(t, folder)
+			f := r.Facts
+			require.Equal(t, tt.params, *f.Params.Lower)
+			require.Equal(t, tt.params, *f.Params.Estimate)
+			require.Equal(t, tt.params, *f.Params.Upper)
+			require.Equal(t, tt.params, *f.Params.EffectiveUpper)
+			require.Equal(t, tt.params+tt.aside, *f.Params.StoredElements)
+			require.Equal(t, tt.family, *f.Architecture.Family)
+			require.Equal(t, tt.layers, *f.Architecture.Layers)
+			require.Equal(t, tt.hidden, *f.Architecture.HiddenSize)
+			require.Equal(t, tt.vocab, *f.Architecture.VocabSize)
+			require.Equal(t, tt.experts, *f.Architecture.Experts)
+			require.Empty(t, f.Architecture.Contradictions)
+			require.True(t, *f.Architecture.Agrees)
+			require.Equal(t, "names+shapes+config", *f.Architecture.Confidence)
+			require.Empty(t, f.Params.WidenedBy)
+			require.Empty(t, f.Index.Problems)
+			require.Equal(t, tt.params, sum(f.Params.ByComponent))
+			require.Equal(t, tt.params, sum(f.Params.ByDType))
+			require.NotContains(t, f.Params.ByComponent, "other")
+			if tt.components != nil {
+				require.Equal(t, tt.components, f.Params.ByComponent)
+			}
+			var aside int64
+			for _, a := range f.Params.SetAside {
+				aside += a.Elements
+			}
+			require.Equal(t, tt.aside, aside)
+			require.Empty(t, r.Reasons)
+		})
+	}
+}
+
+func TestModels_PackedAreNeverBoundedByWhatTheyStore(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"gpt-oss-20b", "llama-2-70b-gptq", "deepseek-v3"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, err := fixtures.Load(name)
+			require.NoError(t, err)
+			folder := t.TempDir()
+			require.NoError(t, m.Write(folder))
+			r := inspect(t, folder)
+			require.GreaterOrEqual(t, *r.Facts.Params.EffectiveUpper, m.Parameters)
+			require.True(t, *r.Facts.Architecture.Agrees, r.Facts.Architecture.Contradictions)
+		})
+	}
+}
+
+func TestModels_AdapterHasNoEffectiveCount(t *testing.T) {
+	t.Parallel()
+	m, err := fixtures.Load("llama-3-70b-lora")
+	require.NoError(t, err)
+	folder := t.TempDir()
+	require.NoError(t, m.Write(folder))
+	r := inspect(t, folder)
+	require.Equal(t, int64(828_375_040), *r.Facts.Params.Estimate)
+	require.Nil(t, r.Facts.Params.EffectiveLower)
+	require.Nil(t, r.Facts.Params.EffectiveEstimate)
+	require.Nil(t, r.Facts.Params.EffectiveUpper)
+	require.Equal(t, "lora", *r.Facts.Adapter.Kind)
+	require.NotEmpty(t, *r.Facts.Adapter.Base)
+}
+
+func TestModels_TheLine(t *testing.T) {
+	t.Parallel()
+	for want, m := range map[int64]fixtures.Model{10_000_000_000: fixtures.Exactly10B(), 10_000_000_001: fixtures.OneOver10B()} {
+		folder := t.TempDir()
+		require.NoError(t, m.Write(folder))
+		r := inspect(t, folder)
+		require.Equal(t, want, *r.Facts.Params.Lower)
+		require.Equal(t, want, *r.Facts.Params.Upper)
+	}
+}
+
+func sum(m map[string]int64) (n int64) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}

@@ -1,0 +1,53 @@
+package weight
+
+import (
+	"strings"
+
+	"weighbridge/pipeline"
+)
+
+// buffers lists what loaders store beside the weights and do not train, by the end of
+// the name and the shape (counting.md section 3).
+var buffers = []struct {
+	ends   []string
+	shaped func(pipeline.Tensor) bool
+	reason string
+}{
+	{[]string{"attn.bias", "attention.bias"}, causalMask, "a causal mask, one for each layer"},
+	{[]string{"attn.masked_bias", "attention.masked_bias"}, atMost(1), "the value that a causal mask writes"},
+	{[]string{"rotary_emb.inv_freq", "rotary_pos_emb.inv_freq"}, vector(1 << 12), "the frequencies of rotary positions, which are computed"},
+	{[]string{"position_ids"}, counter, "a list of positions, which is computed"},
+	{[]string{"num_batches_tracked"}, atMost(1), "a counter of training batches"},
+	{[]string{"running_mean", "running_var"}, vector(1 << 16), "statistics that training collected"},
+}
+
+// buffer returns why a tensor is no parameter, or "".
+func buffer(pattern string, t pipeline.Tensor) string {
+	for _, b := range buffers {
+		for _, end := range b.ends {
+			if strings.HasSuffix(pattern, end) && (len(pattern) == len(end) || pattern[len(pattern)-len(end)-1] == '.') && b.shaped(t) {
+				return b.reason
+			}
+		}
+	}
+	return ""
+}
+
+// causalMask accepts [1,1,n,n] only.
+func causalMask(t pipeline.Tensor) bool {
+	return len(t.Shape) == 4 && t.Shape[0] == 1 && t.Shape[1] == 1 && t.Shape[2] == t.Shape[3]
+}
+
+// counter accepts integers of the shape [n] or [1,n].
+func counter(t pipeline.Tensor) bool {
+	return t.DType.Class() == pipeline.ClassInteger &&
+		(len(t.Shape) == 1 || (len(t.Shape) == 2 && t.Shape[0] == 1)) && product(t.Shape) <= 1<<20
+}
+
+func atMost(n uint64) func(pipeline.Tensor) bool {
+	return func(t pipeline.Tensor) bool { return product(t.Shape) <= n }
+}
+
+func vector(n uint64) func(pipeline.Tensor) bool {
+	return func(t pipeline.Tensor) bool { return len(t.Shape) == 1 && t.Shape[0] <= n }
+}

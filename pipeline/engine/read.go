@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"weighbridge/pipeline"
+)
+
+// sniffer is the inspector's name under which the engine reports its own look at an
+// object.
+const sniffer = "sniff"
+
+const (
+	// smallText is the size up to which an object that no reader asks for is read
+	// whole, in bytes. It is what "a small text whole" means in the header digest.
+	smallText = 256 << 10
+	// firstLook is what is read of a larger one.
+	firstLook = 64 << 10
+	// leastHead is the least that a sniffer sees, or the whole object.
+	leastHead = 512
+	// tailFrom is the size above which an object that no header explains has its
+	// end looked at too, and tailLook how much of it.
+	tailFrom = 1 << 20
+	tailLook = 64 << 10
+)
+
+// wish returns the longest first read that a reader asks for at a stage.
+func (r *run) wish(o pipeline.Object, stage pipeline.Stage) (n int64, wished bool) {
+	for _, s := range r.sessions {
+		if bytes, ok := s.First(o, stage); ok {
+			n, wished = max(n, bytes, leastHead), true
+		}
+	}
+	return min(n, o.Size), wished
+}
+
+// inspect reads one object: first look, sniffing, readers, and the tail where no
+// header explains the object.
+func (r *run) inspect(ctx context.Context, o pipeline.Object, wish int64, wished bool, out *object) error {
+	if !wished {
+		wish = o.Size
+		if o.Size > smallText {
+			wish = firstLook
+		}
+	}
+	f := &file{store: r.req.Store, object: o, compress: r.req.Keep}
+	var err error
+	if f.head, err = f.fetch(ctx, 0, wish); err != nil {
+		return err
+	}
+	if size, ok := pointer(f.head, o.Size); ok {
+		out.reading.ReadResult = pipeline.ReadResult{Format: formatPointer, Role: pipeline.RolePointer}
+		out.reading.PointerSize = size
+		out.record(sniffer, o, pipeline.InspectionMalformed,
+			"it is a Git LFS or Xet pointer; the weights are not here, upload the file itself")
+		return nil
+	}
+	for _, s := range r.sessions {
+		claimed := false
+		if err := guarded(func() error { claimed = s.Sniff(o, f.head); return nil }); err != nil {
+			out.record(s.name, o, pipeline.InspectionFailed, reason(err))
+			continue
+		}
+		if claimed {
+			if err := r.read(ctx, s, f, out); err != nil {
+				return err
+			}
+		}
+	}
+	out.kept = f.kept
+	if len(out.inspections) == 0 {
+		return r.look(ctx, f, out)
+	}
+	return nil
+}
+
+// read lets one reader read an object that it claims.
+func (r *run) read(ctx context.Context, s session, f *file, out *object) error {
+	var result pipeline.ReadResult
+	err := guarded(func() error {
+		var err error
+		result, err = s.Read(ctx, f)
+		return err
+	})
+	if err != nil && (errors.Is(err, pipeline.ErrChanged) || ctx.Err() != nil) {
+		return err
+	}
+	if out.reading.Format == "" || result.Explained {
+		out.reading.ReadResult = result
+	}
+	switch {
+	case err == nil:
+		out.record(s.name, f.object, pipeline.InspectionOK, "")
+	case errors.Is(err, pipeline.ErrMalformed):
+		out.record(s.name, f.object, pipeline.InspectionMalformed, reason(err))
+	default:
+		out.record(s.name, f.object, pipeline.InspectionFailed, reason(err))
+	}
+	return nil
+}
+
+// look tells by its bytes what an object is that no reader claims.
+func (r *run) look(ctx context.Context, f *file, out *object) error {
+	o := f.object
+	var tail []byte
+	if o.Size > tailFrom {
+		var err error
+		if tail, err = f.fetch(ctx, o.Size-tailLook, tailLook); err != nil {
+			return err
+		}
+	}
+	kind := tell(f.head, tail, o.Size)
+	out.reading.ReadResult = pipeline.ReadResult{Format: kind.format, Role: kind.role(o.Path), Inert: kind.inert}
+	if kind.text && o.Size > 0 && int64(len(f.head)) == o.Size {
+		f.keep(f.head)
+		out.kept = f.kept
+	}
+	if o.Path == pipeline.SubmissionName {
+		out.reading.ReadResult = pipeline.ReadResult{Format: kind.format, Role: pipeline.RoleSubmission, Inert: kind.inert}
+		if int64(len(f.head)) == o.Size {
+			out.submission = append([]byte{}, f.head...)
+		}
+	}
+	if kind.inert {
+		out.record(sniffer, o, pipeline.InspectionOK, "")
+		return nil
+	}
+	out.record(sniffer, o, pipeline.InspectionSkipped, "the format is not understood; it is counted at eight parameters a byte")
+	return nil
+}
+
+// fetch reads n bytes from offset into memory. n is at most what a reader may wish
+// for; the store ensures that exactly n arrive.
+func (f *file) fetch(ctx context.Context, offset, n int64) ([]byte, error) {
+	if n == 0 {
+		return []byte{}, nil
+	}
+	body, err := f.store.Open(ctx, f.object, offset, n)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	buf := make([]byte, n)
+	if _, err := io.ReadFull(body, buf); err != nil {
+		return nil, fmt.Errorf("read %d bytes at %d: %w", n, offset, err)
+	}
+	return buf, nil
+}

@@ -1,0 +1,205 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+
+	"weighbridge/pipeline"
+)
+
+// truth is what an expression came to.
+type truth int
+
+const (
+	undecided truth = iota
+	yes
+	no
+)
+
+// ruling is an expression held against the facts.
+type ruling struct {
+	truth truth
+	// missing and reliedOn name facts, undecided only: those without which the
+	// expression has no value, and those that are known on too weak a basis.
+	missing, reliedOn []path
+	// reason says why the evaluation failed, undecided only.
+	reason string
+}
+
+// item is the element that "it" stands for, in one evaluation.
+type item struct {
+	list  path
+	index int
+}
+
+func (it *item) path() path { return it.list.element(it.index) }
+
+// hole is a fact that an evaluation must not see.
+type hole struct {
+	// seen is the path by which the expression reaches the fact.
+	seen path
+	// name is the path under which the fact is reported.
+	name path
+	// weak is true where the fact is known, on too weak a basis.
+	weak bool
+}
+
+// decide evaluates an expression with every unknown fact marked unknown. Where
+// that gives false, it is evaluated again with the facts of a basis weaker than
+// accept marked unknown as well: what was false only because of them is undecided.
+// The error is not nil only where ctx ended.
+func (x *expression) decide(ctx context.Context, v *view, it *item, accept pipeline.Basis) (ruling, error) {
+	unknown, weak := x.holes(v, it, accept)
+	got, err := x.evaluate(ctx, v, it, unknown)
+	if err != nil || got.truth != no || len(weak) == 0 {
+		return got, err
+	}
+	return x.evaluate(ctx, v, it, append(unknown, weak...))
+}
+
+// holes lists the facts that the expression can read and that are unknown, and
+// those that are known on a basis weaker than accept.
+func (x *expression) holes(v *view, it *item, accept pipeline.Basis) (unknown, weak []hole) {
+	add := func(c concrete, seen path) (known bool) {
+		basis, known := v.basis(c.entry)
+		switch {
+		case !known:
+			unknown = append(unknown, hole{seen: seen, name: asNamed(c.entry)})
+		case weaker(basis, accept):
+			weak = append(weak, hole{seen: seen, name: asNamed(c.entry), weak: true})
+		}
+		return known
+	}
+	var lists []path // unknown lists: nothing in them needs a mark of its own
+	for _, l := range x.leaves {
+		for _, c := range v.expand(concrete{l.path, l.entry}) {
+			if inAny(lists, c.path) {
+				continue
+			}
+			if known := add(c, c.path); !known && l.list {
+				lists = append(lists, c.path)
+			}
+		}
+	}
+	if it == nil {
+		return unknown, weak
+	}
+	for _, l := range x.inElement {
+		at := len(it.list)
+		for _, c := range v.expand(concrete{l.path.at(at, it.index), l.entry.at(at, it.index)}) {
+			seen := path{{name: element}}
+			if len(c.path) > at {
+				seen = append(seen, c.path[at+1:]...)
+			}
+			add(c, seen)
+		}
+	}
+	return unknown, weak
+}
+
+func inAny(lists []path, p path) bool {
+	for _, list := range lists {
+		if len(p) > len(list) && p.startsWith(list) {
+			return true
+		}
+	}
+	return false
+}
+
+// evaluate runs the program once with the holes marked unknown.
+func (x *expression) evaluate(ctx context.Context, v *view, it *item, holes []hole) (ruling, error) {
+	vars := v.vars
+	if it != nil {
+		vars = maps.Clone(v.vars)
+		vars[element] = v.element(it)
+	}
+	patterns := make([]*cel.AttributePatternType, len(holes))
+	for i, h := range holes {
+		patterns[i] = h.pattern()
+	}
+	partial, err := cel.PartialVars(vars, patterns...)
+	if err != nil {
+		return ruling{reason: err.Error()}, nil
+	}
+	out, _, err := x.program.ContextEval(ctx, partial)
+	if ended := context.Cause(ctx); ended != nil {
+		return ruling{}, ended
+	}
+	if err != nil {
+		return ruling{reason: failure(err)}, nil
+	}
+	switch out := out.(type) {
+	case types.Bool:
+		if out {
+			return ruling{truth: yes}, nil
+		}
+		return ruling{truth: no}, nil
+	case *types.Unknown:
+		return lacking(out, holes), nil
+	}
+	return ruling{reason: fmt.Sprintf("the expression gave a %s", out.Type().TypeName())}, nil
+}
+
+// pattern is the hole as CEL knows it.
+func (h hole) pattern() *cel.AttributePatternType {
+	p := cel.AttributePattern(h.seen[0].name)
+	for _, s := range h.seen[1:] {
+		if s.name == "" {
+			p = p.QualInt(int64(s.index))
+		} else {
+			p = p.QualString(s.name)
+		}
+	}
+	return p
+}
+
+// lacking names the facts because of which an expression is unknown.
+func lacking(unknown *types.Unknown, holes []hole) ruling {
+	var out ruling
+	for _, id := range unknown.IDs() {
+		trails, _ := unknown.GetAttributeTrails(id)
+		for _, trail := range trails {
+			seen := trailPath(trail)
+			for _, h := range holes {
+				switch {
+				case !h.seen.overlaps(seen):
+				case h.weak:
+					out.reliedOn = append(out.reliedOn, h.name)
+				default:
+					out.missing = append(out.missing, h.name)
+				}
+			}
+		}
+	}
+	out.missing, out.reliedOn = sortPaths(out.missing), sortPaths(out.reliedOn)
+	return out
+}
+
+func trailPath(trail *types.AttributeTrail) path {
+	out := path{{name: trail.Variable()}}
+	for _, q := range trail.QualifierPath() {
+		switch q := q.(type) {
+		case string:
+			out = append(out, step{name: q})
+		case int64:
+			out = append(out, step{index: int(q)})
+		default: // an index that is itself not known
+			out = append(out, step{index: anyElement})
+		}
+	}
+	return out
+}
+
+// failure puts an evaluation error into words.
+func failure(err error) string {
+	message, _, _ := strings.Cut(err.Error(), "\n")
+	if strings.Contains(message, "cost limit exceeded") {
+		return fmt.Sprintf("it costs more than %s steps on these facts", thousands(uint64(maxCost)))
+	}
+	return message
+}

@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"strings"
+
+	"weighbridge/pipeline"
+)
+
+//go:embed packs/*.yaml
+var packs embed.FS
+
+// EmbeddedNames lists the packs that ship, in order of name.
+func EmbeddedNames() []string {
+	entries, err := packs.ReadDir("packs")
+	if err != nil { // the folder is part of the binary
+		panic(err)
+	}
+	var out []string
+	for _, entry := range entries {
+		out = append(out, strings.TrimSuffix(entry.Name(), ".yaml"))
+	}
+	return out
+}
+
+// Embedded loads a pack that ships. A name that is none of [EmbeddedNames] matches
+// [pipeline.ErrNotFound].
+func Embedded(name string) (*Pack, error) {
+	source, err := packs.ReadFile("packs/" + name + ".yaml")
+	if err != nil {
+		return nil, &pipeline.Error{Code: pipeline.CodeNotFound, Message: fmt.Sprintf("there is no rule pack %q", name),
+			Hint: "The packs that ship are: " + strings.Join(EmbeddedNames(), ", ") + "."}
+	}
+	return Load(bytes.NewReader(source), name+".yaml")
+}
+
+// DefaultMode returns the mode of a pack that nobody configured: the packs that
+// need no answers from people enforce, all others report.
+func DefaultMode(name string) pipeline.Mode {
+	switch name {
+	case "seed-article", "integrity":
+		return pipeline.ModeEnforce
+	}
+	return pipeline.ModeReport
+}
+
+// Defaults loads every pack that ships, in its default mode.
+func Defaults() ([]Selected, error) {
+	var out []Selected
+	for _, name := range EmbeddedNames() {
+		pack, err := Embedded(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Selected{Pack: pack, Mode: DefaultMode(name)})
+	}
+	return out, nil
+}

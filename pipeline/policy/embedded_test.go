@@ -1,0 +1,49 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/policy"
+)
+
+func TestEmbeddedPacksPassTheirOwnExamples(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, policy.EmbeddedNames(), "seed-article")
+	for _, name := range policy.EmbeddedNames() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pack, err := policy.Embedded(name)
+			require.NoError(t, err)
+			require.Equal(t, name, pack.Name)
+			report, err := policy.TestPack(t.Context(), pack)
+			require.NoError(t, err)
+			require.Empty(t, report.Failures)
+			require.Positive(t, report.Examples)
+			require.Len(t, pack.Rules, report.Rules)
+		})
+	}
+}
+
+func TestEmbeddedPackThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	_, err := policy.Embedded("no-such-pack")
+	require.ErrorIs(t, err, pipeline.ErrNotFound)
+	var e *pipeline.Error
+	require.ErrorAs(t, err, &e)
+	require.Contains(t, e.Hint, "seed-article")
+}
+
+func TestDefaultsEnforceTheSeedArticle(t *testing.T) {
+	t.Parallel()
+	selected, err := policy.Defaults()
+	require.NoError(t, err)
+	modes := map[string]pipeline.Mode{}
+	for _, s := range selected {
+		modes[s.Pack.Name] = s.Mode
+	}
+	require.Equal(t, pipeline.ModeEnforce, modes["seed-article"])
+	require.Equal(t, pipeline.ModeReport, policy.DefaultMode("anything-else"))
+}

@@ -1,0 +1,158 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/ext"
+)
+
+// Limits on expressions. The cost is CEL's: about one for each fact looked at or
+// compared.
+const (
+	maxExpression     = 4096 // characters
+	maxExpressionNode = 2000
+	maxNesting        = 50
+	maxCost           = 1_000_000
+	// assumedSize is the number of elements of a list, or characters of a text,
+	// for which the cost of an expression is estimated when it loads.
+	assumedSize = 1000
+	// interruptEvery is how many turns of a loop pass between two looks at
+	// whether the caller has given up.
+	interruptEvery = 100
+)
+
+// newEnvironment returns the CEL environment of rules: one variable a group of
+// facts, typed by the Go structs. elem is the type of "it", nil outside "for:".
+// Nothing in it reads a clock, a file or the network.
+func newEnvironment(elem reflect.Type) (*cel.Env, error) {
+	options := []cel.EnvOption{
+		ext.NativeTypes(factsType, ext.ParseStructTag("json")),
+		refuseUnmarked,
+		cel.CrossTypeNumericComparisons(true),
+		cel.ParserExpressionSizeLimit(maxExpression),
+		cel.ExpressionNodeLimit(maxExpressionNode),
+		cel.ParserRecursionLimit(maxNesting),
+		cel.RegexProgramSizeLimit(maxExpressionNode),
+		cel.ASTValidators(
+			cel.ValidateRegexLiterals(),
+			cel.ValidateDurationLiterals(),
+			cel.ValidateTimestampLiterals(),
+			cel.ValidateHomogeneousAggregateLiterals(),
+		),
+	}
+	for _, group := range groups() {
+		t, err := celType(group.Type)
+		if err != nil {
+			return nil, fmt.Errorf("facts %s: %w", jsonName(group), err)
+		}
+		options = append(options, cel.Variable(jsonName(group), t))
+	}
+	if elem != nil {
+		t, err := celType(elem)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, cel.Variable(element, t))
+	}
+	return cel.NewEnv(options...)
+}
+
+// celType maps a Go type of the facts to its CEL type, as the native types do.
+func celType(t reflect.Type) (*cel.Type, error) {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return celType(t.Elem())
+	case reflect.Struct:
+		return cel.ObjectType("pipeline." + t.Name()), nil
+	case reflect.Bool:
+		return cel.BoolType, nil
+	case reflect.Int64:
+		return cel.IntType, nil
+	case reflect.Float64:
+		return cel.DoubleType, nil
+	case reflect.String:
+		return cel.StringType, nil
+	case reflect.Slice:
+		elem, err := celType(t.Elem())
+		if err != nil {
+			return nil, err
+		}
+		return cel.ListType(elem), nil
+	case reflect.Map:
+		key, err := celType(t.Key())
+		if err != nil {
+			return nil, err
+		}
+		elem, err := celType(t.Elem())
+		if err != nil {
+			return nil, err
+		}
+		return cel.MapType(key, elem), nil
+	}
+	return nil, fmt.Errorf("rules cannot read a %s", t)
+}
+
+// errUnmarked is what reading a fact without a value gives, should it ever come to
+// that: every unknown fact is marked before evaluation, and CEL would read a nil
+// pointer as zero.
+var errUnmarked = errors.New("a fact without a value was read")
+
+// refuseUnmarked makes the field access of the environment fail on nil pointers.
+func refuseUnmarked(env *cel.Env) (*cel.Env, error) {
+	return cel.CustomTypeProvider(strictProvider{env.CELTypeProvider()})(env)
+}
+
+type strictProvider struct{ types.Provider }
+
+func (p strictProvider) FindStructFieldType(structType, fieldName string) (*types.FieldType, bool) {
+	found, ok := p.Provider.FindStructFieldType(structType, fieldName)
+	if !ok {
+		return nil, false
+	}
+	strict := *found
+	strict.GetFrom = func(obj any) (any, error) {
+		if !found.IsSet(obj) && isNilPointer(obj, fieldName) {
+			return nil, errUnmarked
+		}
+		return found.GetFrom(obj)
+	}
+	return &strict, true
+}
+
+func isNilPointer(obj any, field string) bool {
+	value := reflect.ValueOf(obj)
+	if value.Kind() == reflect.Pointer {
+		if value.IsNil() {
+			return true
+		}
+		value = value.Elem()
+	}
+	if value.Kind() != reflect.Struct {
+		return false
+	}
+	f, ok := fieldByJSON(value.Type(), field)
+	return ok && f.Type.Kind() == reflect.Pointer && value.FieldByIndex(f.Index).IsNil()
+}
+
+// sizes estimates the cost of an expression before there are facts.
+type sizes struct{}
+
+func (sizes) EstimateCallCost(_, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
+
+func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
+	if node.ComputedSize() != nil {
+		return nil
+	}
+	switch node.Type().Kind() {
+	case types.ListKind, types.MapKind, types.StringKind, types.BytesKind:
+		return &cost.SizeEstimate{Min: 0, Max: assumedSize}
+	}
+	return nil
+}

@@ -1,0 +1,334 @@
+package policy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"weighbridge/pipeline"
+)
+
+// Selected is a pack with the mode in which it takes part.
+type Selected struct {
+	Pack *Pack
+	Mode pipeline.Mode
+}
+
+// Judge evaluates packs of rules. It is safe for concurrent use.
+type Judge struct {
+	selected []Selected
+}
+
+var _ pipeline.Judge = (*Judge)(nil)
+
+// NewJudge returns a judge over packs, in the given order. Packs whose mode is off
+// take no part. It returns an error with [pipeline.CodeUsage] for a mode that does
+// not exist, and for two packs of the same name.
+func NewJudge(selected []Selected) (*Judge, error) {
+	j := &Judge{}
+	seen := map[string]bool{}
+	for _, s := range selected {
+		switch s.Mode {
+		case pipeline.ModeOff:
+			continue
+		case pipeline.ModeEnforce, pipeline.ModeReport:
+		default:
+			return nil, &pipeline.Error{Code: pipeline.CodeUsage,
+				Message: fmt.Sprintf("%q is no mode of a pack", s.Mode), Hint: "Use enforce, report or off."}
+		}
+		if seen[s.Pack.Name] {
+			return nil, &pipeline.Error{Code: pipeline.CodeUsage,
+				Message: fmt.Sprintf("the pack %q is named twice", s.Pack.Name), Hint: "Name every pack once."}
+		}
+		seen[s.Pack.Name] = true
+		j.selected = append(j.selected, s)
+	}
+	return j, nil
+}
+
+// Packs lists the packs that take part, in order.
+func (j *Judge) Packs() []pipeline.PackRef {
+	out := make([]pipeline.PackRef, 0, len(j.selected))
+	for _, s := range j.selected {
+		out = append(out, pipeline.PackRef{Name: s.Pack.Name, Version: s.Pack.Version, Digest: s.Pack.Digest, Mode: s.Mode})
+	}
+	return out
+}
+
+// Judge evaluates every rule that is in effect on the day of asOf, in asOf's own
+// time zone, and returns the findings in order of pack and rule; it never returns
+// nil for them without an error. The error is not nil only where ctx ends.
+func (j *Judge) Judge(ctx context.Context, facts *pipeline.FactSet, asOf time.Time) ([]pipeline.Finding, error) {
+	findings := []pipeline.Finding{}
+	v := newView(facts)
+	for _, s := range j.selected {
+		if ended := context.Cause(ctx); ended != nil {
+			return nil, ended
+		}
+		c := &caseOf{Selected: s, view: v, day: asOf.Format(day)}
+		if err := c.judge(ctx); err != nil {
+			return nil, err
+		}
+		findings = append(findings, c.findings...)
+	}
+	return findings, nil
+}
+
+// caseOf is one pack held against the facts of one case on one day.
+type caseOf struct {
+	Selected
+	view     *view
+	day      string
+	findings []pipeline.Finding
+}
+
+func (c *caseOf) judge(ctx context.Context) error {
+	var active []*Rule
+	for i := range c.Pack.Rules {
+		if rule := &c.Pack.Rules[i]; rule.activeOn(c.day) {
+			active = append(active, rule)
+		}
+	}
+	applies, err := c.applies(ctx, active)
+	if err != nil || !applies {
+		return err
+	}
+	for _, rule := range active {
+		got, err := rule.judge(ctx, c.view)
+		if err != nil {
+			return err
+		}
+		c.add(rule, got)
+	}
+	return nil
+}
+
+// applies decides whether the pack concerns the case. Where that is undecided it
+// adds the one finding that asks. "Does not apply" lifts every rule of the pack, so
+// it may rest on no weaker a basis than each of them accepts.
+func (c *caseOf) applies(ctx context.Context, active []*Rule) (bool, error) {
+	if c.Pack.applies == nil || len(active) == 0 {
+		return true, nil
+	}
+	var open judgment
+	var held []*Rule
+	var basis pipeline.Basis
+	for _, accept := range accepts {
+		var under []*Rule
+		for _, rule := range active {
+			if rule.Accept == accept {
+				under = append(under, rule)
+			}
+		}
+		if len(under) == 0 {
+			continue
+		}
+		got, err := c.Pack.applies.decide(ctx, c.view, nil, accept)
+		if err != nil {
+			return false, err
+		}
+		if got.truth == yes {
+			return true, nil
+		}
+		if got.truth == undecided {
+			if held == nil {
+				basis = accept
+			}
+			open.add(got)
+			held = append(held, under...)
+		}
+	}
+	if len(held) > 0 {
+		c.addQuestion(open, held, basis)
+	}
+	return false, nil
+}
+
+// judgment is a rule held against the facts: the rulings on all elements of its
+// list, or the one ruling where it has none.
+type judgment struct {
+	ruling
+	// matched lists the elements that matched; a rule without "for" has one nil
+	// element.
+	matched []*item
+}
+
+// add takes up what an undecided ruling lacks.
+func (j *judgment) add(r ruling) {
+	j.truth = undecided
+	j.missing = append(j.missing, r.missing...)
+	j.reliedOn = append(j.reliedOn, r.reliedOn...)
+	if j.reason == "" {
+		j.reason = r.reason
+	}
+}
+
+func (j judgment) outcome() pipeline.Outcome {
+	switch j.truth {
+	case yes:
+		return pipeline.OutcomeMatched
+	case no:
+		return pipeline.OutcomeNotMatched
+	}
+	return pipeline.OutcomeUndetermined
+}
+
+// judge evaluates a rule, once for every element where it has a "for".
+func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
+	if r.list == nil {
+		got, err := r.when.decide(ctx, v, nil, r.Accept)
+		j := judgment{ruling: got}
+		if got.truth == yes {
+			j.matched = []*item{nil}
+		}
+		return j, err
+	}
+	var matched []*item
+	j := judgment{ruling: ruling{truth: no}}
+	for i := range v.length(r.list) {
+		it := &item{list: r.list, index: i}
+		got, err := r.when.decide(ctx, v, it, r.Accept)
+		if err != nil {
+			return j, err
+		}
+		switch got.truth {
+		case yes:
+			matched = append(matched, it)
+		case undecided:
+			j.add(got)
+		}
+	}
+	if len(matched) > 0 {
+		return judgment{ruling: ruling{truth: yes}, matched: matched}, nil
+	}
+	// That no element matches says something only where the list is all of it.
+	basis, known := v.basis(r.list)
+	switch {
+	case !known:
+		j.add(ruling{missing: []path{r.list}})
+	case weaker(basis, r.Accept):
+		j.add(ruling{reliedOn: []path{r.list}})
+	}
+	return j, nil
+}
+
+// add records the findings of a rule. One that was decided and did not match leaves
+// a finding only where it is stale.
+func (c *caseOf) add(rule *Rule, got judgment) {
+	base := pipeline.Finding{
+		Pack: c.Pack.Name, Rule: rule.ID, Title: rule.Title, Mode: c.Mode, Outcome: got.outcome(),
+		Effect: rule.Effect, Quorum: rule.Quorum, Stale: rule.staleOn(c.day),
+		Missing: names(got.missing), ReliedOn: names(got.reliedOn), Cite: rule.Cite,
+	}
+	switch got.truth {
+	case yes:
+		for _, it := range got.matched {
+			f := base
+			f.Message = rule.message.render(c.view, it)
+			f.Ask = rule.asks(c.view, it)
+			f.Evidence = c.evidence(rule.when, it)
+			c.append(f, it)
+		}
+	case undecided:
+		base.Message = fmt.Sprintf("%s%q cannot be decided: %s.", rule.Status.caveat(), rule.Title, got.because(rule.Accept))
+		base.Ask = rule.asks(c.view, nil)
+		base.Evidence = c.evidence(rule.when, nil)
+		c.append(base, nil)
+	case no:
+		if !base.Stale {
+			return
+		}
+		base.Effect = pipeline.EffectInfo
+		base.Message = fmt.Sprintf("%s%q did not match, but the rule was to be reviewed by %s: this result is stale.", rule.Status.caveat(), rule.Title, rule.ReviewBy)
+		base.Ask = []string{}
+		base.Evidence = c.evidence(rule.when, nil)
+		c.append(base, nil)
+	}
+}
+
+// addQuestion records that it is undecided whether the pack applies. held are the
+// rules that wait for the answer.
+func (c *caseOf) addQuestion(open judgment, held []*Rule, accept pipeline.Basis) {
+	f := pipeline.Finding{
+		Pack: c.Pack.Name, Title: c.Pack.Title, Mode: c.Mode, Outcome: pipeline.OutcomeUndetermined,
+		Effect: held[0].Effect, Quorum: held[0].Quorum,
+		Missing: names(open.missing), ReliedOn: names(open.reliedOn), Ask: []string{}, Cite: []pipeline.Citation{},
+		Evidence: c.evidence(c.Pack.applies, nil),
+	}
+	for _, rule := range held {
+		f.Effect = strongest(effects, f.Effect, rule.Effect)
+		f.Quorum = strongest(quorums, f.Quorum, rule.Quorum)
+		f.Stale = f.Stale || rule.staleOn(c.day)
+	}
+	for _, name := range names(append(open.missing, open.reliedOn...)) {
+		if !isMeasured(name) {
+			f.Ask = append(f.Ask, name)
+		}
+	}
+	f.Message = fmt.Sprintf("It cannot be decided whether the pack %q applies: %s.", c.Pack.Title, open.because(accept))
+	c.append(f, nil)
+}
+
+// asks lists the facts that the rule asks for and that are unknown. Facts of "it"
+// are asked for an element only.
+func (r *Rule) asks(v *view, it *item) []string {
+	var out []path
+	for _, fact := range r.ask {
+		if fact.path[0].name != element || it != nil {
+			if !fact.known(v, it) {
+				out = append(out, fact.in(it))
+			}
+			continue
+		}
+		for i := range v.length(r.list) {
+			if one := (&item{list: r.list, index: i}); !fact.known(v, one) {
+				out = append(out, fact.in(one))
+			}
+		}
+	}
+	return names(out)
+}
+
+// evidence lists the known facts that an expression names, with their values.
+func (c *caseOf) evidence(x *expression, it *item) []pipeline.FindingEvidence {
+	var places []path
+	for _, ref := range x.refs {
+		if it != nil && len(ref) > len(it.list) && ref.startsWith(it.list) {
+			ref = ref.at(len(it.list), it.index)
+		}
+		for _, place := range c.view.expand(concrete{path: ref}) {
+			places = append(places, place.path)
+		}
+	}
+	out := []pipeline.FindingEvidence{}
+	for _, p := range sortPaths(places) {
+		if value, known := c.view.value(p, entryOf(p)); known {
+			out = append(out, pipeline.FindingEvidence{Fact: p.String(), Value: value})
+		}
+	}
+	return out
+}
+
+// append names a finding and records it.
+func (c *caseOf) append(f pipeline.Finding, it *item) {
+	h := sha256.New()
+	element := ""
+	if it != nil {
+		element = it.path().String()
+	}
+	for _, text := range []string{f.Pack, f.Rule, string(f.Outcome), element} {
+		fmt.Fprintf(h, "%s\x00", text)
+	}
+	for _, e := range f.Evidence {
+		value, err := json.Marshal(e.Value)
+		if err != nil { // a number that JSON has no form for
+			value = fmt.Append(nil, e.Value)
+		}
+		fmt.Fprintf(h, "%s\x00%s\x00", e.Fact, value)
+	}
+	f.ID = hex.EncodeToString(h.Sum(nil)[:8])
+	c.findings = append(c.findings, f)
+}

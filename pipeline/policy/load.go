@@ -1,0 +1,259 @@
+package policy
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+
+	"cel.dev/cel-go/cel"
+	yaml "go.yaml.in/yaml/v4"
+
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/policy/document"
+)
+
+// maxRules bounds the rules of one pack.
+const maxRules = 500
+
+const loadHint = "Correct the file at the places named. \"weighbridge rules show seed-article\" shows a pack that loads."
+
+// packFile and ruleFile are the pack format.
+type packFile struct {
+	Pack    string      `yaml:"pack"`
+	Version string      `yaml:"version"`
+	Title   string      `yaml:"title"`
+	Applies string      `yaml:"applies"`
+	Rules   []yaml.Node `yaml:"rules"`
+}
+
+type ruleFile struct {
+	ID           string `yaml:"id"`
+	Title        string `yaml:"title"`
+	Jurisdiction string `yaml:"jurisdiction"`
+	Status       string `yaml:"status"`
+	Effective    struct {
+		From string `yaml:"from"`
+		To   string `yaml:"to"`
+	} `yaml:"effective"`
+	For     string   `yaml:"for"`
+	When    string   `yaml:"when"`
+	Effect  string   `yaml:"effect"`
+	Quorum  string   `yaml:"quorum"`
+	Accept  string   `yaml:"accept"`
+	Message string   `yaml:"message"`
+	Ask     []string `yaml:"ask"`
+	Cite    []struct {
+		Title    string `yaml:"title"`
+		URL      string `yaml:"url"`
+		Accessed string `yaml:"accessed"`
+	} `yaml:"cite"`
+	ReviewBy string       `yaml:"review_by"`
+	Examples examplesFile `yaml:"examples"`
+}
+
+// LoadFile loads the pack in a file. A file that does not exist matches
+// [pipeline.ErrNotFound]; see [Load] for the other errors.
+func LoadFile(file string) (*Pack, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		code := pipeline.CodeUsage
+		if errors.Is(err, fs.ErrNotExist) {
+			code = pipeline.CodeNotFound
+		}
+		return nil, &pipeline.Error{Code: code, Message: "the rule pack cannot be opened", Hint: "Name a pack that ships, or the path of a pack file.", Err: err}
+	}
+	defer f.Close()
+	return Load(f, filepath.Base(file))
+}
+
+// Load reads a pack of at most 1 MiB from r, checks all of it and compiles its
+// expressions. name is the file's name, for messages. An error matches
+// [pipeline.ErrInvalid], and names every fault as "name:line:column: what is
+// wrong", or [pipeline.ErrOverLimit] for a pack that is too large.
+func Load(r io.Reader, name string) (*Pack, error) {
+	doc, err := document.Read(r, name, loadHint)
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{
+		doc:      doc,
+		problems: &document.Problems{Name: name, Hint: loadHint},
+	}
+	l.compiler = compiler{doc: doc, problems: l.problems, words: newVocabulary(), envs: map[reflect.Type]*cel.Env{}}
+	pack := l.pack()
+	if err := l.problems.Err(); err != nil {
+		return nil, err
+	}
+	pack.Digest = pipeline.DigestBytes(doc.Source)
+	return pack, nil
+}
+
+// loader turns one document into a pack and collects what is wrong with it.
+type loader struct {
+	doc      *document.Document
+	problems *document.Problems
+	compiler compiler
+}
+
+var (
+	packName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+	ruleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+)
+
+func (l *loader) pack() *Pack {
+	var file packFile
+	document.Decode(l.doc.Root, &file, l.problems)
+	root := l.doc.Root
+	pack := &Pack{Name: file.Pack, Version: file.Version, Title: file.Title, Applies: file.Applies}
+	if l.need(root, "the pack", "pack", file.Pack) && !packName.MatchString(file.Pack) {
+		l.problems.Add(document.Child(root, "pack"), "the name of a pack is lower-case letters, digits and hyphens, at most 64")
+	}
+	l.need(root, "the pack", "version", file.Version)
+	l.need(root, "the pack", "title", file.Title)
+	if node := document.Child(root, "applies"); node != nil {
+		pack.applies = l.compiler.compile(node, nil, nil)
+	}
+	switch {
+	case len(file.Rules) == 0:
+		l.problems.Add(root, "the pack has no rules")
+	case len(file.Rules) > maxRules:
+		l.problems.Add(&file.Rules[maxRules], "a pack holds at most %d rules", maxRules)
+		return pack
+	}
+	lines := map[string]int{}
+	for i := range file.Rules {
+		rule := l.rule(&file.Rules[i])
+		if first, given := lines[rule.ID]; given && rule.ID != "" {
+			l.problems.Add(document.Child(&file.Rules[i], "id"), "the rule id %q is given twice; the first is on line %d", rule.ID, first)
+		}
+		lines[rule.ID] = rule.Line
+		pack.Rules = append(pack.Rules, rule)
+	}
+	return pack
+}
+
+// need reports a key that is absent or empty.
+func (l *loader) need(node *yaml.Node, what, key, value string) bool {
+	if value != "" {
+		return true
+	}
+	if at := document.Child(node, key); at != nil {
+		node = at
+	}
+	l.problems.Add(node, "%s has no %q", what, key)
+	return false
+}
+
+// choose returns the value of key where it is one of all, and otherwise where the
+// key is absent.
+func choose[T ~string](l *loader, node *yaml.Node, key string, value string, all []T, otherwise T) T {
+	if value == "" && document.Child(node, key) == nil {
+		return otherwise
+	}
+	for _, one := range all {
+		if string(one) == value {
+			return one
+		}
+	}
+	l.problems.Add(document.Child(node, key), "%q is no %s: it is one of %s", value, key, join(all))
+	return otherwise
+}
+
+func join[T ~string](all []T) string {
+	var out string
+	for i, one := range all {
+		if i > 0 {
+			out += ", "
+		}
+		out += string(one)
+	}
+	return out
+}
+
+func (l *loader) rule(node *yaml.Node) Rule {
+	var file ruleFile
+	document.Decode(node, &file, l.problems)
+	rule := Rule{
+		ID: file.ID, Title: file.Title, Jurisdiction: file.Jurisdiction,
+		For: file.For, When: file.When, Message: file.Message, Ask: append([]string{}, file.Ask...),
+		Line: node.Line,
+	}
+	what := "the rule"
+	if l.need(node, what, "id", file.ID) {
+		what = "rule " + file.ID
+		if !ruleName.MatchString(file.ID) {
+			l.problems.Add(document.Child(node, "id"), "the id of a rule is letters, digits, dots, hyphens and underscores, at most 64")
+		}
+	}
+	l.need(node, what, "title", file.Title)
+
+	l.need(node, what, "status", file.Status)
+	rule.Status = choose(l, node, "status", file.Status, statuses, StatusInForce)
+	l.need(node, what, "effect", file.Effect)
+	rule.Effect = choose(l, node, "effect", file.Effect, effects, pipeline.EffectReview)
+	if most := rule.Status.strongest(); rankOf(effects, rule.Effect) < rankOf(effects, most) {
+		l.problems.Add(document.Child(node, "effect"), "a rule that is %s is at most %s", rule.Status, most)
+	}
+	quorum := pipeline.QuorumOne
+	if rule.Effect == pipeline.EffectBlock {
+		quorum = pipeline.QuorumTwo
+	}
+	rule.Quorum = choose(l, node, "quorum", file.Quorum, quorums, quorum)
+	rule.Accept = choose(l, node, "accept", file.Accept, accepts, pipeline.BasisMeasured)
+
+	l.dates(node, file, &rule)
+	l.cite(node, what, file, &rule)
+	l.expression(node, what, &rule)
+	l.words(node, what, &rule)
+	l.examples(node, what, file.Examples, &rule)
+	return rule
+}
+
+// expression compiles "for" and "when".
+func (l *loader) expression(node *yaml.Node, what string, rule *Rule) {
+	if at := document.Child(node, "for"); at != nil {
+		p, t, err := resolve(rule.For, nil)
+		switch {
+		case err != nil:
+			l.problems.Add(at, "%v", err)
+			return
+		case t.Kind() != reflect.Slice:
+			l.problems.Add(at, "%q is not a list, so a rule cannot look at its elements one by one", rule.For)
+			return
+		}
+		rule.list, rule.elem = p, t.Elem()
+	}
+	if !l.need(node, what, "when", rule.When) {
+		return
+	}
+	rule.when = l.compiler.compile(document.Child(node, "when"), rule.elem, rule.list)
+	if rule.when == nil {
+		return
+	}
+	if rule.list != nil && !rule.when.usesElement {
+		l.problems.Add(document.Child(node, "when"), "%s is evaluated for every element of %s and never looks at %q", what, rule.For, element)
+	}
+	rule.Reads = names(rule.when.refs)
+}
+
+func rankOf[T comparable](all []T, one T) int {
+	for i, other := range all {
+		if other == one {
+			return i
+		}
+	}
+	return len(all)
+}
+
+// strongest returns the stronger of two values of a list that is in order of
+// strength.
+func strongest[T comparable](all []T, a, b T) T {
+	if rankOf(all, b) < rankOf(all, a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,195 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// CaseRecorder queues what a run yielded.
+type CaseRecorder interface {
+	// Record writes the weighing, the case and the audit events in one
+	// transaction and returns the case. A key that is known is judged again: its
+	// findings and verdict are replaced, and a settled case opens again where
+	// what was settled has changed. Undecided cases of the same source with
+	// other pins become superseded.
+	Record(ctx context.Context, w *Weighing, by Actor) (Case, error)
+}
+
+// CaseReader reads the queue. Each method returns an error that matches
+// [ErrNotFound] where there is no such case.
+type CaseReader interface {
+	// Case returns one case.
+	Case(ctx context.Context, id uuid.UUID) (Case, error)
+	// Cases returns a page of cases, newest first.
+	Cases(ctx context.Context, filter CaseFilter) (CasePage, error)
+	// History returns a case with its decisions, comments and events.
+	History(ctx context.Context, id uuid.UUID) (CaseHistory, error)
+	// Report returns the report that the case stands on, as it was recorded, with
+	// the case as it is now.
+	Report(ctx context.Context, id uuid.UUID) (Report, error)
+}
+
+// KeptReader reads what was read for a case.
+type KeptReader interface {
+	// Kept calls each with what was read for the case's current report, in byte
+	// order of path, until it returns an error.
+	Kept(ctx context.Context, id uuid.UUID, each func(Kept) error) error
+	// Submission returns what the submitter declared, nil where nothing was.
+	Submission(ctx context.Context, id uuid.UUID) (*Submission, error)
+}
+
+// CaseDecider is what people do with a case. Every method returns the changed case,
+// or an error that matches [ErrTransition] where the state does not allow it,
+// [ErrForbidden] where this actor may not, [ErrConflict] where the case is no longer
+// the version that the actor saw, [ErrUsage] where the request itself is wrong, and
+// [ErrNotFound] where there is no such case.
+type CaseDecider interface {
+	Claim(ctx context.Context, claim Claim) (Case, error)
+	Release(ctx context.Context, claim Claim) (Case, error)
+	Comment(ctx context.Context, remark Remark) (Case, error)
+	Decide(ctx context.Context, ballot Ballot) (Case, error)
+}
+
+// ApprovalFinder answers whether bytes may pass.
+type ApprovalFinder interface {
+	// ApprovalFor returns what was decided on these bytes and this submission.
+	ApprovalFor(ctx context.Context, q ApprovalQuery) (Ruling, error)
+}
+
+// ApprovalQuery names bytes and a submission.
+type ApprovalQuery struct {
+	Source    string
+	PinDigest Digest
+	// HeaderDigest must equal that of a case found by source and pins, because
+	// the pins of an unpinned object do not show a changed header.
+	HeaderDigest Digest
+	// ContentDigest is nil where the bytes were not hashed.
+	ContentDigest *Digest
+	// SubmissionDigest is nil where there is no submission.
+	SubmissionDigest *Digest
+	// Verdict is the verdict in hand. An approval covers verdicts up to the
+	// strength of the one that it was given on. "" counts as block.
+	Verdict Verdict
+}
+
+// QueryFor returns the question whether the artifact of a report may pass.
+func QueryFor(r *Report) ApprovalQuery {
+	return ApprovalQuery{Source: r.Artifact.Source, PinDigest: r.Artifact.PinDigest, HeaderDigest: r.Artifact.HeaderDigest,
+		ContentDigest: r.Artifact.ContentDigest, SubmissionDigest: r.Submission.Digest, Verdict: r.Verdict}
+}
+
+// RulingKind is what was decided on bytes and a submission.
+type RulingKind string
+
+// The kinds of rulings.
+const (
+	// RulingApproved: an approval covers them.
+	RulingApproved RulingKind = "approved"
+	// RulingCleared: the case is cleared, with this verdict.
+	RulingCleared RulingKind = "cleared"
+	// RulingRejected: a reviewer rejected them, and nobody approved them since.
+	RulingRejected RulingKind = "rejected"
+	// RulingWaiting: a case waits for a person.
+	RulingWaiting RulingKind = "waiting"
+	// RulingNone: there is no case for them.
+	RulingNone RulingKind = "none"
+)
+
+// Ruling is what was decided on bytes and a submission.
+type Ruling struct {
+	Kind RulingKind
+	// Case is the case that the ruling comes from, nil for none.
+	Case *Case
+	// Approval is set where Kind is approved.
+	Approval *Approval
+}
+
+// ApprovalBound says what an approval is bound to.
+type ApprovalBound string
+
+// What an approval can be bound to.
+const (
+	// BoundContent: to the digest of all bytes, wherever they lie.
+	BoundContent ApprovalBound = "content"
+	// BoundStore: to the pins of one store. It ends when they do.
+	BoundStore ApprovalBound = "store"
+)
+
+// Approval is the decisions that settled a case.
+type Approval struct {
+	Case  uuid.UUID     `json:"case"`
+	Bound ApprovalBound `json:"bound"`
+	// Decisions are the votes that made the quorum.
+	Decisions  []Decision `json:"decisions"`
+	ApprovedAt time.Time  `json:"approved_at"`
+	// ExpiresAt is nil for an approval without a term.
+	ExpiresAt *time.Time `json:"expires_at"`
+	// Head is the head of the audit log at the approval.
+	Head AuditHead `json:"head"`
+}
+
+// CaseBook keeps cases. It knows how to write them and not which change is legal:
+// the plan it is handed says what to write. What a plan sees and what is written
+// belong to one transaction, and no two plans run at the same time. A plan that
+// returns an error writes nothing.
+type CaseBook interface {
+	// Enter writes a weighing as the plan says.
+	Enter(ctx context.Context, w *Weighing, plan func(Relatives) (Entry, error)) (Case, error)
+	// Amend changes one case. It returns an error that matches [ErrNotFound]
+	// where there is no such case.
+	Amend(ctx context.Context, id uuid.UUID, plan func(CaseFile) (CaseChange, error)) (Case, error)
+	// Covering returns the cases for the asked submission that have the asked
+	// content digest, or the asked source and pins.
+	Covering(ctx context.Context, q ApprovalQuery) ([]CaseFile, error)
+	// Ended returns approved cases whose term ended by the given time, at most
+	// limit of them.
+	Ended(ctx context.Context, by time.Time, limit int) ([]uuid.UUID, error)
+}
+
+// Relatives are the cases that a weighing has to do with.
+type Relatives struct {
+	// Same has the weighing's key. It is nil where the key is new.
+	Same *CaseFile
+	// Alike is the newest other case with the same source, submission and header
+	// digest. It is nil where there is none.
+	Alike *CaseFile
+	// Outdated are the undecided cases of the source with other pins.
+	Outdated []Case
+}
+
+// Entry is what a weighing changes.
+type Entry struct {
+	// Case is the case that the weighing belongs to.
+	Case CaseChange
+	// Outdated are the changes to other cases.
+	Outdated []CaseChange
+}
+
+// CaseChange is one change of one case: what is written together.
+type CaseChange struct {
+	// Case is the case after the change. Its version is one more than before,
+	// and 1 for a new case.
+	Case Case
+	// Events are at least one, without seq, prev and hash. The last one holds the
+	// case's seal.
+	Events []AuditEvent
+	// Decision is set where somebody voted.
+	Decision *Decision
+	// Comments are those to add.
+	Comments []Comment
+}
+
+// ReportBody returns what a report says, as JSON: the report without its cost and its
+// case, which differ between runs that found the same.
+func ReportBody(r *Report) ([]byte, error) {
+	said := *r
+	said.Cost, said.Case = Cost{}, nil
+	b, err := json.Marshal(said)
+	if err != nil {
+		return nil, &Error{Code: CodeInvalid, Message: "the report cannot be written as JSON", Err: err}
+	}
+	return b, nil
+}

@@ -1,0 +1,46 @@
+// Package review is the state machine of a case: which change is legal in which
+// state, who may vote, when a quorum is reached, and which audit events each change
+// leaves. It reads no clock, file or database of its own: a [Desk] is handed a
+// [pipeline.CaseBook] that writes what the rules here plan.
+//
+// The states and how a case moves between them:
+//
+//	from                              action                   to
+//	(new)                             record, verdict clear    cleared
+//	(new)                             record, other verdict    open, or claimed where a claim is carried over
+//	open, changes_requested           claim                    claimed
+//	claimed                           release (claimant)       open
+//	claimed                           take over (another)      claimed
+//	open, claimed, changes_requested  approve, quorum lacking  claimed
+//	open, claimed, changes_requested  approve, quorum reached  approved
+//	open, claimed, changes_requested  reject                   rejected
+//	open, claimed, changes_requested  changes                  changes_requested
+//	open, claimed, changes_requested  newer pins recorded      superseded
+//	approved                          the term ends            expired
+//	open, claimed                     re-judged, now clear     cleared
+//	changes_requested                 re-judged, changed       open
+//	approved, cleared                 re-judged, changed       open, or cleared where it is clear now
+//	rejected                          re-judged, changed       open
+//	superseded, expired               recorded again           open, or cleared where it is clear now
+//	any                               comment                  the same
+//
+// Changed means another verdict, or other bytes under the same pins (which can only
+// be told by the header and content digests); for an approval also a stronger quorum.
+// Whatever re-opens a case begins a new round: votes given before do not count in it.
+//
+// Where there was a choice:
+//
+//   - A decision on a case that nobody claimed claims it for the voter. Both are
+//     recorded.
+//   - Any eligible reviewer may vote on a claimed case. A claim says who works on
+//     it, and is no lock. Another person's claim can be taken over, as an event.
+//   - Claiming a case after changes were requested begins a new round, so that who
+//     asked for the changes can vote again.
+//   - Once a person rejected a case, or asked for changes, re-judging alone never
+//     clears it: it goes back to open and a person settles it.
+//   - A quorum of two_and_legal is three people, one of whom holds the role legal.
+//   - A block or an inconclusive verdict needs two approvals whatever the rules say,
+//     and every one of them names a number of parameters in its comment, not below
+//     what the headers prove.
+//   - A quorum's approval ends with the earliest term that one of its votes asked for.
+package review

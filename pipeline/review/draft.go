@@ -1,0 +1,91 @@
+package review
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+
+	"weighbridge/pipeline"
+)
+
+// details is the data of an event.
+type details map[string]any
+
+// act is who changes a case, when, and where ids come from.
+type act struct {
+	by  pipeline.Actor
+	at  time.Time
+	ids func() (uuid.UUID, error)
+}
+
+// draft is a change in the making. Its case already has the version that it will
+// have afterwards.
+type draft struct {
+	act
+	c        pipeline.Case
+	kinds    []pipeline.EventKind
+	data     []details
+	decision *pipeline.Decision
+	comments []pipeline.Comment
+}
+
+func newDraft(a act, c pipeline.Case) *draft {
+	c.Version++
+	c.UpdatedAt = a.at
+	return &draft{act: a, c: c}
+}
+
+// event notes what happened, with the state that it left the case in.
+func (d *draft) event(kind pipeline.EventKind, data details) {
+	data = maps.Clone(data)
+	if data == nil {
+		data = details{}
+	}
+	data["state"], data["version"] = d.c.State, d.c.Version
+	d.kinds, d.data = append(d.kinds, kind), append(d.data, data)
+}
+
+// settle moves the case to a state that ends it.
+func (d *draft) settle(state pipeline.State, kind pipeline.EventKind, data details) {
+	d.c.State, d.c.SettledAt = state, &d.at
+	d.event(kind, data)
+}
+
+// reopen moves the case back to open, in a new round.
+func (d *draft) reopen(why string) {
+	d.c.State = pipeline.StateOpen
+	d.c.Round++
+	d.c.SettledAt, d.c.ExpiresAt, d.c.Claimant, d.c.SupersededBy = nil, nil, nil, nil
+	d.event(pipeline.EventReopened, details{"why": why, "round": d.c.Round})
+}
+
+// claim gives the case to the actor.
+func (d *draft) claim() {
+	if d.c.State == pipeline.StateChangesRequested {
+		d.c.Round++
+	}
+	who := pipeline.Actor{Name: d.by.Name, Known: d.by.Known}
+	d.c.State, d.c.Claimant = pipeline.StateClaimed, &who
+	d.event(pipeline.EventClaimed, details{"round": d.c.Round})
+}
+
+// change seals the draft.
+func (d *draft) change() (pipeline.CaseChange, error) {
+	out := pipeline.CaseChange{Case: d.c, Decision: d.decision, Comments: d.comments}
+	d.data[len(d.data)-1]["seal"] = d.c.Seal()
+	for i, kind := range d.kinds {
+		data, err := pipeline.CanonicalJSON(d.data[i])
+		if err != nil {
+			return pipeline.CaseChange{}, fmt.Errorf("write an audit event: %w", err)
+		}
+		id, err := d.ids()
+		if err != nil {
+			return pipeline.CaseChange{}, fmt.Errorf("make an id: %w", err)
+		}
+		out.Events = append(out.Events, pipeline.AuditEvent{ID: id, Time: d.at, Case: &d.c.ID, Kind: kind, Data: data,
+			Actor: pipeline.Actor{Name: d.by.Name, Known: d.by.Known}})
+	}
+	return out, nil
+}

@@ -1,0 +1,223 @@
+package review
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"weighbridge/pipeline"
+)
+
+// record plans what a weighing changes.
+func record(a act, w *pipeline.Weighing, rel pipeline.Relatives) (pipeline.Entry, error) {
+	var (
+		change pipeline.CaseChange
+		err    error
+	)
+	if rel.Same == nil {
+		change, err = enter(a, w, rel.Alike)
+	} else {
+		change, err = rejudge(a, w, *rel.Same)
+	}
+	if err != nil {
+		return pipeline.Entry{}, err
+	}
+	entry := pipeline.Entry{Case: change}
+	for _, old := range rel.Outdated {
+		if !old.State.Undecided() {
+			continue
+		}
+		superseded, err := supersede(a, old, change.Case.ID)
+		if err != nil {
+			return pipeline.Entry{}, err
+		}
+		entry.Outdated = append(entry.Outdated, superseded)
+	}
+	return entry, nil
+}
+
+// enter plans a new case.
+func enter(a act, w *pipeline.Weighing, alike *pipeline.CaseFile) (pipeline.CaseChange, error) {
+	id, err := a.ids()
+	if err != nil {
+		return pipeline.CaseChange{}, fmt.Errorf("make an id: %w", err)
+	}
+	art := w.Report.Artifact
+	c := pipeline.Case{ID: id, Source: art.Source, PinDigest: art.PinDigest, SubmissionDigest: w.Report.Submission.Digest,
+		State: pipeline.StateOpen, Round: 1, CreatedAt: a.at, Submitter: pipeline.Actor{Name: a.by.Name, Known: a.by.Known}}
+	if err := judged(&c, w); err != nil {
+		return pipeline.CaseChange{}, err
+	}
+	d := newDraft(a, c)
+	if c.Verdict == pipeline.VerdictClear {
+		d.settle(pipeline.StateCleared, pipeline.EventCleared, outcome(d.c, w))
+	} else {
+		d.event(pipeline.EventOpened, outcome(d.c, w))
+	}
+	if alike != nil {
+		if err := d.carryOver(*alike); err != nil {
+			return pipeline.CaseChange{}, err
+		}
+	}
+	return d.change()
+}
+
+// carryOver brings comments, and the claim of a case that was undecided, to a new
+// case with the same headers. Votes stay behind: they were given on other pins.
+func (d *draft) carryOver(from pipeline.CaseFile) error {
+	for _, text := range from.Comments {
+		id, err := d.ids()
+		if err != nil {
+			return fmt.Errorf("make an id: %w", err)
+		}
+		if text.CarriedFrom == nil {
+			text.CarriedFrom = &from.Case.ID
+		}
+		text.ID, text.Case = id, d.c.ID
+		d.comments = append(d.comments, text)
+	}
+	claimant := ""
+	if old := from.Case; old.State.Undecided() && old.Claimant != nil && d.c.State == pipeline.StateOpen && !old.Claimant.Same(d.c.Submitter) {
+		d.c.State, d.c.Claimant, claimant = pipeline.StateClaimed, old.Claimant, old.Claimant.Name
+	}
+	d.event(pipeline.EventCarriedOver, details{"from": from.Case.ID, "comments": len(d.comments), "claimant": claimant})
+	return nil
+}
+
+// rejudge plans what a new judgement does to a known case.
+func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile) (pipeline.CaseChange, error) {
+	was := f.Case
+	d := newDraft(a, was)
+	if err := judged(&d.c, w); err != nil {
+		return pipeline.CaseChange{}, err
+	}
+	why := difference(was, d.c)
+	nowClear := d.c.Verdict == pipeline.VerdictClear && !refused(f)
+	votesLapse := why != "" && (was.State == pipeline.StateOpen || was.State == pipeline.StateClaimed)
+	if votesLapse {
+		d.c.Round++
+	}
+	data := outcome(d.c, w)
+	data["verdict_before"], data["changed"], data["votes_lapse"] = was.Verdict, why, votesLapse
+	d.event(pipeline.EventRejudged, data)
+
+	switch was.State {
+	case pipeline.StateChangesRequested, pipeline.StateRejected, pipeline.StateCleared:
+		if why != "" && (was.State != pipeline.StateCleared || !nowClear) {
+			d.reopen(why)
+		}
+	case pipeline.StateApproved:
+		if ended(was, d.at) {
+			d.c.State = pipeline.StateExpired
+			d.event(pipeline.EventExpired, nil)
+			why = "the term of the approval has ended"
+		} else if why == "" && strength(d.c.Quorum) > strength(was.Quorum) {
+			why = "the rules ask for more reviewers now"
+		}
+		if why != "" {
+			d.reopen(why)
+		}
+	case pipeline.StateSuperseded:
+		d.reopen("the source has these pins again")
+	case pipeline.StateExpired:
+		d.reopen("the term of the approval has ended")
+	case pipeline.StateOpen, pipeline.StateClaimed:
+	default:
+		return pipeline.CaseChange{}, fmt.Errorf("case %s has the unknown state %q", was.ID, was.State)
+	}
+	if nowClear && (d.c.State == pipeline.StateOpen || d.c.State == pipeline.StateClaimed) {
+		d.c.Claimant = nil
+		d.settle(pipeline.StateCleared, pipeline.EventCleared, outcome(d.c, w))
+	}
+	return d.change()
+}
+
+// difference says in which way what people decide on has changed, "" where it has not.
+func difference(was, is pipeline.Case) string {
+	switch {
+	case was.HeaderDigest != is.HeaderDigest:
+		return "other headers were read under the same pins"
+	case was.ContentDigest != nil && is.ContentDigest != nil && *was.ContentDigest != *is.ContentDigest:
+		return "the bytes under the same pins are others"
+	case was.Verdict != is.Verdict:
+		return fmt.Sprintf("the verdict was %s and is %s", was.Verdict, is.Verdict)
+	default:
+		return ""
+	}
+}
+
+// refused reports whether a person ever rejected the case or asked for changes.
+func refused(f pipeline.CaseFile) bool {
+	return slices.ContainsFunc(f.Decisions, func(d pipeline.Decision) bool { return d.Kind != pipeline.DecisionApprove })
+}
+
+// judged brings a case up to date with a report.
+func judged(c *pipeline.Case, w *pipeline.Weighing) error {
+	r := &w.Report
+	body, err := pipeline.ReportBody(r)
+	if err != nil {
+		return err
+	}
+	if r.Artifact.ContentDigest != nil || c.HeaderDigest != r.Artifact.HeaderDigest {
+		c.ContentDigest = r.Artifact.ContentDigest
+	}
+	c.HeaderDigest = r.Artifact.HeaderDigest
+	c.Verdict, c.Quorum = r.Verdict, QuorumNeeded(r.Verdict, r.Findings)
+	c.Params = pipeline.CaseParams{Lower: r.Facts.Params.Lower, Estimate: r.Facts.Params.Estimate, Upper: r.Facts.Params.Upper}
+	c.Bytes = r.Artifact.Bytes
+	c.Family, c.Fingerprint = r.Facts.Architecture.Family, r.Facts.Architecture.Fingerprint
+	c.Report = pipeline.DigestBytes(body)
+	return nil
+}
+
+// outcome is what an event says of a judgement.
+func outcome(c pipeline.Case, w *pipeline.Weighing) details {
+	data := standsOn(c)
+	data["packs"] = w.Report.Packs
+	data["as_of"] = w.Report.AsOf
+	data["tool"] = w.Report.Tool.Version
+	return data
+}
+
+// supersede plans that a case gives way to the case of newer pins.
+func supersede(a act, c pipeline.Case, by uuid.UUID) (pipeline.CaseChange, error) {
+	d := newDraft(a, c)
+	d.c.State, d.c.SupersededBy = pipeline.StateSuperseded, &by
+	d.event(pipeline.EventSuperseded, details{"by": by})
+	return d.change()
+}
+
+// validate checks what a case is keyed by, and that the report has a verdict.
+func validate(w *pipeline.Weighing) error {
+	invalid := func(what string) error {
+		return &pipeline.Error{Code: pipeline.CodeInvalid, Message: "the report cannot be queued: " + what}
+	}
+	r := &w.Report
+	var sub pipeline.Digest
+	if r.Submission.Digest != nil {
+		sub = *r.Submission.Digest
+	}
+	switch {
+	case r.Artifact.Source == "" || !utf8.ValidString(r.Artifact.Source) || strings.ContainsRune(r.Artifact.Source, 0):
+		return invalid("its source has no name that can be stored")
+	case !isDigest(r.Artifact.PinDigest) || !isDigest(r.Artifact.HeaderDigest):
+		return invalid("its pins or headers have no digest")
+	case r.Artifact.ContentDigest != nil && !isDigest(*r.Artifact.ContentDigest):
+		return invalid("its content digest is no digest")
+	case pipeline.SubmissionDigest(w.Submission) != sub:
+		return invalid("its submission is another than the one that was weighed")
+	case !slices.Contains([]pipeline.Verdict{pipeline.VerdictClear, pipeline.VerdictReview, pipeline.VerdictInconclusive, pipeline.VerdictBlock}, r.Verdict):
+		return invalid(fmt.Sprintf("%q is no verdict", r.Verdict))
+	}
+	return nil
+}
+
+func isDigest(d pipeline.Digest) bool {
+	text, ok := strings.CutPrefix(string(d), "sha256:")
+	sum, err := hex.DecodeString(text)
+	return ok && err == nil && len(sum) == 32
+}

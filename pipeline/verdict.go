@@ -1,0 +1,113 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Conclude combines what rules found with what could not be read into the verdict,
+// and says in sentences what, beside the findings, it rests on. It needs nothing but
+// a report's own parts, so a stored report can be concluded again years later.
+//
+// The verdict is the strongest of: block, from a matched enforced block rule;
+// inconclusive, where something could not be read, was malformed, or where a
+// measured fact is not bounded well enough to decide an enforced rule; review, from
+// a matched enforced review rule or an undecided enforced rule that would review or
+// block; else clear.
+func Conclude(findings []Finding, inspections []Inspection, facts *Facts) (Verdict, []string) {
+	verdict := VerdictClear
+	for _, f := range findings {
+		verdict = verdict.Stronger(f.verdict())
+	}
+	reasons := unread(inspections)
+	reasons = append(reasons, incomplete(facts)...)
+	for _, f := range findings {
+		if f.verdict() == VerdictInconclusive {
+			reasons = append(reasons, fmt.Sprintf("Rule %s cannot be decided: %s could not be bounded.", f.Rule, strings.Join(f.Missing, ", ")))
+		}
+	}
+	if len(reasons) > 0 {
+		verdict = verdict.Stronger(VerdictInconclusive)
+	}
+	return verdict, reasons
+}
+
+// verdict returns what one finding asks for.
+func (f Finding) verdict() Verdict {
+	if f.Mode != ModeEnforce || (f.Effect != EffectBlock && f.Effect != EffectReview) {
+		return VerdictClear
+	}
+	switch f.Outcome {
+	case OutcomeMatched:
+		if f.Effect == EffectBlock {
+			return VerdictBlock
+		}
+		return VerdictReview
+	case OutcomeUndetermined:
+		for _, name := range f.Missing {
+			if Measurable(name) {
+				return VerdictInconclusive
+			}
+		}
+		return VerdictReview
+	}
+	return VerdictClear
+}
+
+// Measurable reports whether a fact is one that the bytes, not people, answer.
+func Measurable(fact string) bool {
+	group, _, _ := strings.Cut(fact, ".")
+	switch group {
+	case "params", "architecture", "quantization", "adapter", "index", "shards", "headers", "objects":
+		return true
+	}
+	return false
+}
+
+const mostReasons = 5
+
+// unread turns inspections that did not succeed into sentences.
+func unread(inspections []Inspection) []string {
+	var reasons []string
+	more := 0
+	for _, i := range inspections {
+		if i.Status != InspectionFailed && i.Status != InspectionMalformed {
+			continue
+		}
+		if len(reasons) == mostReasons {
+			more++
+			continue
+		}
+		what := i.Object
+		if what == "" {
+			what = "the inspection " + i.Inspector
+		}
+		verb := "could not be read"
+		if i.Status == InspectionMalformed {
+			verb = "is malformed"
+		}
+		reasons = append(reasons, fmt.Sprintf("%s %s: %s.", what, verb, strings.TrimSuffix(i.Reason, ".")))
+	}
+	if more > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d more could not be read.", more))
+	}
+	return reasons
+}
+
+// incomplete says what is known to be missing from the artifact.
+func incomplete(facts *Facts) []string {
+	var reasons []string
+	say := func(n *int64, format string) {
+		if n != nil && *n > 0 {
+			reasons = append(reasons, fmt.Sprintf(format, *n))
+		}
+	}
+	if facts.Params.StoredElements == nil || *facts.Params.StoredElements == 0 {
+		reasons = append(reasons, "No weights were found under this source.")
+	}
+	say(facts.Shards.Missing, "%d shards of a numbered set are missing.")
+	say(facts.Index.ShardsAbsent, "%d shards that the index names are missing.")
+	say(facts.Index.TensorsAbsent, "%d tensors that the index lists are in no shard.")
+	say(facts.Index.PathsEscaping, "%d shards that the index names lie outside its folder.")
+	return reasons
+}

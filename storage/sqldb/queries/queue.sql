@@ -1,0 +1,127 @@
+-- name: CaseByID :one
+SELECT * FROM cases WHERE id = ?1;
+
+-- name: CaseByKey :one
+SELECT * FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest = ?3;
+
+-- name: CaseAlike :one
+SELECT * FROM cases
+WHERE source = ?1 AND submission_digest = ?2 AND header_digest = ?3
+ORDER BY id DESC LIMIT 1;
+
+-- name: CasesOutdated :many
+SELECT * FROM cases
+WHERE source = ?1 AND pin_digest <> ?2 AND state IN ('open', 'claimed', 'changes_requested')
+ORDER BY id;
+
+-- name: CasesByContent :many
+SELECT * FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER BY id;
+
+-- name: CasesEnded :many
+SELECT id FROM cases WHERE state = 'approved' AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2;
+
+-- name: CaseSeals :many
+SELECT sqlc.embed(cases), audit_events.case_id AS event_case, audit_events.data AS event_data
+FROM cases LEFT JOIN audit_events ON audit_events.seq = cases.audit_seq
+WHERE cases.id > ?1 ORDER BY cases.id LIMIT ?2;
+
+-- name: CountCases :one
+SELECT count(*) FROM cases;
+
+-- name: InsertCase :exec
+INSERT INTO cases (
+    id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
+    params_lower, params_estimate, params_upper, bytes, family, fingerprint,
+    submitter, submitter_known, claimant, claimant_known, assignee, version, round, report,
+    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by
+) VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31
+);
+
+-- name: UpdateCase :execrows
+UPDATE cases SET
+    header_digest = sqlc.arg(header_digest), content_digest = sqlc.arg(content_digest),
+    state = sqlc.arg(state), verdict = sqlc.arg(verdict), quorum = sqlc.arg(quorum),
+    params_lower = sqlc.arg(params_lower), params_estimate = sqlc.arg(params_estimate), params_upper = sqlc.arg(params_upper),
+    bytes = sqlc.arg(bytes), family = sqlc.arg(family), fingerprint = sqlc.arg(fingerprint),
+    claimant = sqlc.arg(claimant), claimant_known = sqlc.arg(claimant_known), assignee = sqlc.arg(assignee),
+    version = sqlc.arg(version), round = sqlc.arg(round), report = sqlc.arg(report),
+    audit_seq = sqlc.arg(audit_seq), settled_seq = coalesce(sqlc.arg(settled_seq), settled_seq),
+    updated_at = sqlc.arg(updated_at), due_at = sqlc.arg(due_at), settled_at = sqlc.arg(settled_at),
+    expires_at = sqlc.arg(expires_at), superseded_by = sqlc.arg(superseded_by)
+WHERE id = sqlc.arg(id) AND version = sqlc.arg(version) - 1;
+
+-- name: InsertSubmission :exec
+INSERT INTO submissions (digest, body) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING;
+
+-- name: SubmissionByDigest :one
+SELECT body FROM submissions WHERE digest = ?1;
+
+-- name: InsertReport :execrows
+INSERT INTO reports (case_id, digest, at, tool, as_of, verdict, cost, body)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (case_id, digest) DO NOTHING;
+
+-- name: ReportOfCase :one
+SELECT reports.digest, reports.cost, reports.body FROM reports
+JOIN cases ON cases.id = reports.case_id AND cases.report = reports.digest
+WHERE cases.id = ?1;
+
+-- name: InsertFinding :exec
+INSERT INTO findings (case_id, report, position, finding, pack, rule, mode, outcome, effect)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+
+-- name: HasBlob :one
+SELECT count(*) FROM blobs WHERE digest = ?1;
+
+-- name: InsertBlob :exec
+INSERT INTO blobs (digest, size, gzip) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING;
+
+-- name: InsertKept :exec
+INSERT INTO kept (case_id, report, path, digest) VALUES (?1, ?2, ?3, ?4);
+
+-- name: KeptOfCase :many
+SELECT kept.path, kept.digest, blobs.size FROM kept
+JOIN cases ON cases.id = kept.case_id AND cases.report = kept.report
+JOIN blobs ON blobs.digest = kept.digest
+WHERE cases.id = ?1 ORDER BY kept.path;
+
+-- name: BlobBytes :one
+SELECT gzip FROM blobs WHERE digest = ?1;
+
+-- name: InsertDecision :exec
+INSERT INTO decisions (id, case_id, round, actor, actor_known, actor_key, roles, kind, reason, comment, bound, until_at, at, audit_seq)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+
+-- name: DecisionsOfCase :many
+SELECT * FROM decisions WHERE case_id = ?1 ORDER BY audit_seq;
+
+-- name: DecisionEvents :many
+SELECT sqlc.embed(decisions), audit_events.kind AS event_kind, audit_events.data AS event_data
+FROM decisions LEFT JOIN audit_events ON audit_events.seq = decisions.audit_seq
+WHERE decisions.audit_seq > ?1 ORDER BY decisions.audit_seq LIMIT ?2;
+
+-- name: CountDecisions :one
+SELECT count(*) FROM decisions;
+
+-- name: InsertComment :exec
+INSERT INTO comments (id, case_id, actor, actor_known, text, at, carried_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: CommentsOfCase :many
+SELECT * FROM comments WHERE case_id = ?1 ORDER BY id;
+
+-- name: InsertAuditEvent :exec
+INSERT INTO audit_events (seq, id, at, actor, actor_known, kind, case_id, data, prev, hash)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
+
+-- name: LastAuditEvent :one
+SELECT seq, hash FROM audit_events ORDER BY seq DESC LIMIT 1;
+
+-- name: AuditEventHash :one
+SELECT hash FROM audit_events WHERE seq = ?1;
+
+-- name: AuditEventsAfter :many
+SELECT * FROM audit_events WHERE seq > ?1 ORDER BY seq LIMIT ?2;
+
+-- name: AuditEventsOfCase :many
+SELECT * FROM audit_events WHERE case_id = ?1 ORDER BY seq;
