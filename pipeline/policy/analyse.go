@@ -39,7 +39,7 @@ func analyse(checked *ast.AST, words *vocabulary, list path, report func(id int6
 
 	out := reading{usesElement: a.roots[element]}
 	for _, l := range words.leaves {
-		selected := a.selected["pipeline."+l.owner.Name()+"."+l.field]
+		selected := a.selected[celName(l.owner)+"."+l.field]
 		if a.roots[l.path[0].name] && (selected || len(l.path) == 1) {
 			out.leaves = append(out.leaves, l)
 		}

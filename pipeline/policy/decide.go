@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -49,6 +50,10 @@ type hole struct {
 	weak bool
 }
 
+// maxTraced bounds for how many weak facts it is found out one by one whether a
+// ruling rests on them.
+const maxTraced = 32
+
 // decide evaluates an expression with every unknown fact marked unknown. Where
 // that gives false, it is evaluated again with the facts of a basis weaker than
 // accept marked unknown as well: what was false only because of them is undecided.
@@ -59,7 +64,38 @@ func (x *expression) decide(ctx context.Context, v *view, it *item, accept pipel
 	if err != nil || got.truth != no || len(weak) == 0 {
 		return got, err
 	}
-	return x.evaluate(ctx, v, it, append(unknown, weak...))
+	got, err = x.evaluate(ctx, v, it, slices.Concat(unknown, weak))
+	if err != nil || len(got.reliedOn) < 2 || len(got.reliedOn) > maxTraced {
+		return got, err
+	}
+	got.reliedOn, err = x.restingOn(ctx, v, it, got.reliedOn, unknown, weak)
+	return got, err
+}
+
+// restingOn keeps those of several weak facts that hold the ruling up by
+// themselves: without one of them alone it is undecided. Where each could be spared
+// because of the others, the ruling rests on all.
+func (x *expression) restingOn(ctx context.Context, v *view, it *item, candidates []path, unknown, weak []hole) ([]path, error) {
+	var alone []path
+	for _, candidate := range candidates {
+		holes := slices.Clone(unknown)
+		for _, h := range weak {
+			if comparePaths(h.name, candidate) == 0 {
+				holes = append(holes, h)
+			}
+		}
+		got, err := x.evaluate(ctx, v, it, holes)
+		if err != nil {
+			return nil, err
+		}
+		if got.truth != no {
+			alone = append(alone, candidate)
+		}
+	}
+	if len(alone) == 0 {
+		return candidates, nil
+	}
+	return alone, nil
 }
 
 // holes lists the facts that the expression can read and that are unknown, and

@@ -32,7 +32,7 @@ const (
 func newEnvironment(elem reflect.Type) (*cel.Env, error) {
 	options := []cel.EnvOption{
 		ext.NativeTypes(factsType, ext.ParseStructTag("json")),
-		refuseUnmarked,
+		strictFields,
 		cel.CrossTypeNumericComparisons(true),
 		cel.ParserExpressionSizeLimit(maxExpression),
 		cel.ExpressionNodeLimit(maxExpressionNode),
@@ -68,7 +68,7 @@ func celType(t reflect.Type) (*cel.Type, error) {
 	case reflect.Pointer:
 		return celType(t.Elem())
 	case reflect.Struct:
-		return cel.ObjectType("pipeline." + t.Name()), nil
+		return cel.ObjectType(celName(t)), nil
 	case reflect.Bool:
 		return cel.BoolType, nil
 	case reflect.Int64:
@@ -102,8 +102,9 @@ func celType(t reflect.Type) (*cel.Type, error) {
 // pointer as zero.
 var errUnmarked = errors.New("a fact without a value was read")
 
-// refuseUnmarked makes the field access of the environment fail on nil pointers.
-func refuseUnmarked(env *cel.Env) (*cel.Env, error) {
+// strictFields makes the access to fields of the environment fail where there is no
+// value, in place of making one up.
+func strictFields(env *cel.Env) (*cel.Env, error) {
 	return cel.CustomTypeProvider(strictProvider{env.CELTypeProvider()})(env)
 }
 
@@ -116,7 +117,12 @@ func (p strictProvider) FindStructFieldType(structType, fieldName string) (*type
 	}
 	strict := *found
 	strict.GetFrom = func(obj any) (any, error) {
-		if !found.IsSet(obj) && isNilPointer(obj, fieldName) {
+		// An index that is unknown gives an unknown element. CEL would look for
+		// the field in its own type and find nothing.
+		if unknown, is := obj.(*types.Unknown); is {
+			return unknown, nil
+		}
+		if !hasValue(obj, structType, fieldName) {
 			return nil, errUnmarked
 		}
 		return found.GetFrom(obj)
@@ -124,20 +130,26 @@ func (p strictProvider) FindStructFieldType(structType, fieldName string) (*type
 	return &strict, true
 }
 
-func isNilPointer(obj any, field string) bool {
-	value := reflect.ValueOf(obj)
-	if value.Kind() == reflect.Pointer {
-		if value.IsNil() {
-			return true
-		}
-		value = value.Elem()
+// hasValue tells whether obj is a group of the given type that has a value in a
+// field.
+func hasValue(obj any, structType, field string) bool {
+	group := reflect.ValueOf(obj)
+	if group.Kind() == reflect.Pointer {
+		group = group.Elem()
 	}
-	if value.Kind() != reflect.Struct {
+	if group.Kind() != reflect.Struct || celName(group.Type()) != structType {
 		return false
 	}
-	f, ok := fieldByJSON(value.Type(), field)
-	return ok && f.Type.Kind() == reflect.Pointer && value.FieldByIndex(f.Index).IsNil()
+	f, ok := fieldByJSON(group.Type(), field)
+	if !ok {
+		return false
+	}
+	value := group.FieldByIndex(f.Index)
+	return value.Kind() != reflect.Pointer || !value.IsNil()
 }
+
+// celName is the name of a struct of the facts in CEL.
+func celName(t reflect.Type) string { return "pipeline." + t.Name() }
 
 // sizes estimates the cost of an expression before there are facts.
 type sizes struct{}

@@ -107,7 +107,7 @@ func (c *compiler) place(node *yaml.Node, text string, line, column int) (int, i
 }
 
 var (
-	undeclared = regexp.MustCompile(`^undeclared reference to '(.*)' \(in container '.*'\)$`)
+	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'(.*)$`)
 	undefined  = regexp.MustCompile(`^undefined field '(.*)'$`)
 	noOverload = regexp.MustCompile(`^found no matching overload for '(.*)' applied to '(.*)'$`)
 )
@@ -116,7 +116,8 @@ var (
 func inWords(message string) string {
 	message, _, _ = strings.Cut(strings.TrimSpace(message), "\n")
 	if m := undeclared.FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("there is no fact or function %q", m[1])
+		hint, _, _ := strings.Cut(m[2], " (in container")
+		return fmt.Sprintf("there is no fact or function %q%s", m[1], hint)
 	}
 	if m := undefined.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("there is no fact %q in this group", m[1])

@@ -107,7 +107,7 @@ func TestLoadRefuses(t *testing.T) {
 		"tokens too large":   {"training: {tokens: 99999999999999999999}\n", "weighbridge.yaml:1:20: a whole number is needed here"},
 		"tokens as text":     {"training: {tokens: many}\n", "weighbridge.yaml:1:20: a whole number is needed here, not text (many)"},
 		"text for a boolean": {"end_use:\n  military: perhaps\n", "weighbridge.yaml:2:13: true or false is needed here, not text (perhaps)"},
-		"group as text":      {"destination: DE\n", "weighbridge.yaml:1:14: keys with values is needed here, not text (DE)"},
+		"group as text":      {"destination: DE\n", "weighbridge.yaml:1:14: keys with values are needed here, not text (DE)"},
 		"empty text":         {"recipient:\n  name: \"  \"\n", "weighbridge.yaml:2:9: this text is empty"},
 		"control character":  {"recipient:\n  name: \"a\\e[2Jb\"\n", "weighbridge.yaml:2:9: this text holds a control character"},
 		"long text":          {"end_use:\n  text: " + strings.Repeat("a", 10_001) + "\n", "weighbridge.yaml:2:9: this text is longer"},

@@ -118,7 +118,7 @@ var (
 		"seq": "a list", "map": "keys with values", "null": "nothing", "timestamp": "a date",
 	}
 	plainGoNames = map[string]string{
-		"string": "text", "int64": "a whole number", "float64": "a number", "bool": "true or false",
+		"string": "text is", "int64": "a whole number is", "float64": "a number is", "bool": "true or false is",
 	}
 )
 
@@ -160,14 +160,14 @@ func inPlainWords(message string) string {
 		switch {
 		case want != "":
 		case strings.HasPrefix(m[3], "[]"):
-			want = "a list"
+			want = "a list is"
 		default:
-			want = "keys with values"
+			want = "keys with values are"
 		}
 		if m[2] != "" {
 			got += " (" + m[2] + ")"
 		}
-		return fmt.Sprintf("%s is needed here, not %s", want, got)
+		return fmt.Sprintf("%s needed here, not %s", want, got)
 	}
 	switch message {
 	case "no documents in stream":

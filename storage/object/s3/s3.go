@@ -199,8 +199,9 @@ func refused(err error) bool {
 }
 
 func (s *Store) listingCall(ctx context.Context) *call {
-	t := target{bucket: s.src.Bucket}
-	return &call{ctx: ctx, target: t, check: checkListing(t)}
+	c := &call{ctx: ctx, target: target{bucket: s.src.Bucket}}
+	c.check = c.checkListing
+	return c
 }
 
 // listCurrent returns a page of a bucket without versions.

@@ -16,7 +16,7 @@ import (
 
 // maxListing bounds one page of a listing: 1,000 keys of 1,024 bytes, each escaped
 // threefold, with what belongs to them, fit many times.
-const maxListing = 16 << 20
+const maxListing = 8 << 20
 
 // call is one request that a method of the store makes, and how it ended.
 type call struct {
@@ -161,16 +161,14 @@ func (b *body) Close() error {
 }
 
 // checkListing accepts the head of a listing and bounds its body.
-func checkListing(t target) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		if resp.StatusCode != http.StatusOK || !identity(resp) {
-			return &pipeline.Error{Code: pipeline.CodeProtocol,
-				Message: fmt.Sprintf("the listing of %s came in a form that was not asked for", t),
-				Hint:    "check that no proxy stands between Weighbridge and the store"}
-		}
-		resp.Body = &bounded{ReadCloser: resp.Body, left: maxListing, target: t}
-		return nil
+func (c *call) checkListing(resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK || !identity(resp) {
+		return &pipeline.Error{Code: pipeline.CodeProtocol,
+			Message: fmt.Sprintf("the listing of %s came in a form that was not asked for", c.target),
+			Hint:    "check that no proxy stands between Weighbridge and the store"}
 	}
+	resp.Body = &bounded{ReadCloser: resp.Body, left: maxListing, call: c}
+	return nil
 }
 
 func identity(resp *http.Response) bool {
@@ -180,14 +178,15 @@ func identity(resp *http.Response) bool {
 
 type bounded struct {
 	io.ReadCloser
-	left   int64
-	target target
+	left int64
+	call *call
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, &pipeline.Error{Code: pipeline.CodeProtocol,
-			Message: fmt.Sprintf("one page of the listing of %s is larger than %d bytes", b.target, maxListing)}
+		b.call.err = &pipeline.Error{Code: pipeline.CodeProtocol,
+			Message: fmt.Sprintf("one page of the listing of %s is larger than %d bytes", b.call.target, maxListing)}
+		return 0, b.call.err
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)

@@ -1,0 +1,212 @@
+// Package app wires stores, inspectors, rules and the queue into runs. It holds no
+// logic of its own beyond the order in which they are put together.
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"weighbridge/cmd/internal/config"
+	"weighbridge/inspectors/all"
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/engine"
+	"weighbridge/pipeline/policy"
+	"weighbridge/pipeline/review"
+	"weighbridge/pipeline/submission"
+	"weighbridge/storage/object/dir"
+	"weighbridge/storage/object/limit"
+	"weighbridge/storage/object/meter"
+	"weighbridge/storage/object/retry"
+	"weighbridge/storage/object/s3"
+	"weighbridge/storage/sqldb"
+)
+
+// Concurrency is how many requests are under way at the same time at most.
+const Concurrency = 256
+
+// Version is the version of the program.
+const Version = "0.1.0"
+
+// App runs what commands ask for.
+type App struct {
+	Settings config.Settings
+	Logger   hclog.Logger
+	Observer engine.Observer
+}
+
+// Run says what to run.
+type Run struct {
+	// Source is as the user wrote it.
+	Source string
+	// Submission is the path of a submission file, "" for none.
+	Submission string
+	// Packs are names or files of packs that enforce; none means the packs that
+	// ship, in their default modes.
+	Packs []string
+	// AsOf is the day the rules are applied for.
+	AsOf time.Time
+	// NoRules leaves the judging out.
+	NoRules bool
+	// Keep asks for copies of what was read.
+	Keep bool
+}
+
+// Weigh runs one source from end to end, without the queue. Errors are those of
+// [engine.Engine.Run], and ErrUsage or ErrInvalid for what was asked.
+func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
+	src, err := pipeline.ParseSource(run.Source)
+	if err != nil {
+		return nil, err
+	}
+	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(), Observer: a.Observer,
+		Tool: pipeline.Tool{Name: "weighbridge", Version: Version}, Limits: engine.Limits{Concurrency: Concurrency}}
+	if !run.NoRules {
+		judge, err := Judge(run.Packs)
+		if err != nil {
+			return nil, err
+		}
+		e.Judge = judge
+	}
+	req := engine.Request{Source: src, AsOf: run.AsOf, Keep: run.Keep, SubmissionName: filepath.Base(run.Submission),
+		ParseSubmission: func(text []byte) (*pipeline.Submission, error) {
+			return submission.Load(bytes.NewReader(text), pipeline.SubmissionName)
+		}}
+	if run.Submission != "" {
+		if req.Submission, err = loadSubmission(run.Submission); err != nil {
+			return nil, err
+		}
+	}
+	store, done, err := a.open(src)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	req.Store, req.Cost = store, store.cost
+	w, err := e.Run(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	a.Logger.Debug("weighed", "source", src.String(), "verdict", w.Report.Verdict,
+		"requests", w.Report.Cost.Requests, "bytes", w.Report.Cost.BytesRead)
+	return w, nil
+}
+
+func loadSubmission(path string) (*pipeline.Submission, error) {
+	f, err := os.Open(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the submission file cannot be opened", Err: err,
+			Hint: "name an existing file with --submission"}
+	}
+	defer func() { _ = f.Close() }()
+	return submission.Load(f, path)
+}
+
+// opened is a store with everything around it.
+type opened struct {
+	pipeline.Store
+	cost func() pipeline.Cost
+}
+
+// open returns the store of a source, counted, limited and repeated, in this order
+// from the inside: every try counts, and holds its place.
+func (a *App) open(src pipeline.Source) (opened, func(), error) {
+	var backend pipeline.Store
+	done := func() {}
+	switch src.Scheme {
+	case pipeline.SchemeDir:
+		folder, err := dir.Open(src)
+		if err != nil {
+			return opened{}, nil, err
+		}
+		backend = folder
+	default:
+		opts := a.Settings.S3
+		opts.Concurrency = Concurrency
+		bucket, err := s3.Open(src, opts)
+		if err != nil {
+			return opened{}, nil, err
+		}
+		backend = bucket
+		done = func() { _ = bucket.Close() }
+	}
+	counted := meter.New(backend, nil)
+	return opened{retry.New(limit.New(counted, Concurrency), retry.Default()), counted.Cost}, done, nil
+}
+
+// Judge returns the judge over the named packs, all enforcing, or over the packs that
+// ship in their default modes. A name with a slash or an ending is a file.
+func Judge(names []string) (pipeline.Judge, error) {
+	selected, err := Packs(names)
+	if err != nil {
+		return nil, err
+	}
+	return policy.NewJudge(selected)
+}
+
+// Packs loads the named packs, or all that ship.
+func Packs(names []string) ([]policy.Selected, error) {
+	if len(names) == 0 {
+		return policy.Defaults()
+	}
+	var selected []policy.Selected
+	for _, name := range names {
+		pack, err := loadPack(name)
+		if err != nil {
+			return nil, err
+		}
+		selected = append(selected, policy.Selected{Pack: pack, Mode: pipeline.ModeEnforce})
+	}
+	return selected, nil
+}
+
+func loadPack(name string) (*policy.Pack, error) {
+	if slices.Contains(policy.EmbeddedNames(), name) {
+		return policy.Embedded(name)
+	}
+	if !strings.ContainsRune(name, '/') && filepath.Ext(name) == "" {
+		_, err := policy.Embedded(name)
+		return nil, asUsage(err)
+	}
+	pack, err := policy.LoadFile(name)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return nil, asUsage(err)
+	}
+	return pack, err
+}
+
+// asUsage makes an error the caller's: what was named does not exist.
+func asUsage(err error) error {
+	var e *pipeline.Error
+	if errors.As(err, &e) {
+		return &pipeline.Error{Code: pipeline.CodeUsage, Message: e.Message, Hint: e.Hint, Err: e.Err}
+	}
+	return err
+}
+
+// Queue is the database of cases and the desk where they are decided.
+type Queue struct {
+	*review.Desk
+	DB *sqldb.DB
+}
+
+// OpenQueue opens the queue that the settings name, making the file where there is
+// none. The caller closes DB.
+func (a *App) OpenQueue(ctx context.Context) (*Queue, error) {
+	if err := a.Settings.RequireDB(); err != nil {
+		return nil, err
+	}
+	db, err := sqldb.Open(ctx, a.Settings.DB)
+	if err != nil {
+		return nil, fmt.Errorf("open the queue: %w", err)
+	}
+	return &Queue{Desk: review.New(db), DB: db}, nil
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weighbridge/cmd/internal/app"
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/report"
+)
+
+// judged holds the flags of commands that judge a source.
+type judged struct {
+	submission string
+	packs      []string
+	asOf       string
+}
+
+func (j *judged) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&j.submission, "submission", "", "file with what the submitter declares")
+	f.StringArrayVar(&j.packs, "pack", nil, "rule pack to use instead of the configured ones, by name or file; may be repeated")
+	f.StringVar(&j.asOf, "as-of", "", "apply the rules as on this day, YYYY-MM-DD; default today")
+}
+
+// run returns what to run for a source.
+func (j *judged) run(source string, now time.Time) (app.Run, error) {
+	day := now
+	if j.asOf != "" {
+		parsed, err := time.Parse(time.DateOnly, j.asOf)
+		if err != nil {
+			return app.Run{}, usage("--as-of takes a day as YYYY-MM-DD")
+		}
+		day = parsed
+	}
+	return app.Run{Source: source, Submission: j.submission, Packs: j.packs, AsOf: day}, nil
+}
+
+func (c *cli) checkCommand() *cobra.Command {
+	var j judged
+	cmd := &cobra.Command{
+		Use:   "check SOURCE",
+		Short: "Weigh and judge a model, and queue the case where a queue is named",
+		Long: `Check reads the headers of every file under SOURCE (s3://bucket/prefix/ or a folder),
+weighs the model, identifies it, and judges it by rule packs. Where a database is named
+with --db or ` + "WEIGHBRIDGE_DB" + `, the case is written to the queue; the actor is its submitter.
+` + exitHelp,
+		Example: `  weighbridge check s3://staging/llama-3-70b/
+  weighbridge check ./my-model --pack seed-article --format json`,
+		Args: exactly("SOURCE"),
+	}
+	j.addFlags(cmd)
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		run, err := j.run(args[0], c.env.Now())
+		if err != nil {
+			return err
+		}
+		w, queue, err := c.weigh(cmd.Context(), run)
+		if err != nil {
+			return err
+		}
+		if queue != nil {
+			defer func() { _ = queue.DB.Close() }()
+		}
+		if err := c.writeReport(&w.Report, f); err != nil {
+			return err
+		}
+		return exitFor(w.Report.Verdict)
+	}
+	return cmd
+}
+
+// weigh runs a source and queues the case where a queue is named. The queue is opened
+// first, so that a database that cannot be written costs no reading.
+func (c *cli) weigh(ctx context.Context, run app.Run) (*pipeline.Weighing, *app.Queue, error) {
+	bars := c.progress()
+	defer bars.stop()
+	a, err := c.app(bars)
+	if err != nil {
+		return nil, nil, err
+	}
+	var queue *app.Queue
+	if a.Settings.DB != "" {
+		if err := a.Settings.Who().Validate(); err != nil {
+			return nil, nil, err
+		}
+		if queue, err = a.OpenQueue(ctx); err != nil {
+			return nil, nil, err
+		}
+		run.Keep = true
+	}
+	w, err := a.Weigh(ctx, run)
+	if err == nil && queue != nil {
+		err = record(ctx, queue, w, a.Settings.Who())
+	}
+	if err != nil {
+		if queue != nil {
+			_ = queue.DB.Close()
+		}
+		return nil, nil, err
+	}
+	return w, queue, nil
+}
+
+func record(ctx context.Context, queue *app.Queue, w *pipeline.Weighing, by pipeline.Actor) error {
+	entered, err := queue.Record(ctx, w, by)
+	if err != nil {
+		return err
+	}
+	w.Report.Case = &pipeline.CaseRef{ID: entered.ID, State: entered.State}
+	return nil
+}
+
+func (c *cli) writeReport(r *pipeline.Report, f *format) error {
+	if f.json() {
+		return report.JSON(c.env.Stdout, r)
+	}
+	return report.Table(c.env.Stdout, r)
+}
+
+// exitFor returns the status of a verdict, nil for clear.
+func exitFor(v pipeline.Verdict) error {
+	switch v {
+	case pipeline.VerdictClear:
+		return nil
+	case pipeline.VerdictReview:
+		return status(exitReview)
+	case pipeline.VerdictBlock:
+		return status(exitBlock)
+	}
+	return status(exitInconclusive)
+}
+
+func (c *cli) inspectCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "inspect SOURCE",
+		Short: "Weigh and identify a model: facts only, no rules, no queue",
+		Long: `Inspect reads what check reads and tells the facts: the weight, the architecture, and
+what was odd. It applies no rules and writes nothing.
+
+EXIT STATUS
+  0   everything was read
+  30  something could not be read or weighed
+  1   no report could be made
+  2   wrong usage`,
+		Args: exactly("SOURCE"),
+	}
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		bars := c.progress()
+		defer bars.stop()
+		a, err := c.app(bars)
+		if err != nil {
+			return err
+		}
+		w, err := a.Weigh(cmd.Context(), app.Run{Source: args[0], AsOf: c.env.Now(), NoRules: true})
+		if err != nil {
+			return err
+		}
+		if f.json() {
+			err = report.JSON(c.env.Stdout, report.InspectionOf(&w.Report))
+		} else {
+			err = report.InspectionTable(c.env.Stdout, &w.Report)
+		}
+		if err == nil && len(w.Report.Reasons) > 0 {
+			return status(exitInconclusive)
+		}
+		return err
+	}
+	return cmd
+}
+
+func (c *cli) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Tell the version",
+		Args:  exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := io.WriteString(c.env.Stdout, strings.Join([]string{"weighbridge", app.Version}, " ")+"\n")
+			return err
+		},
+	}
+}

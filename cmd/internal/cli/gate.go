@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weighbridge/cmd/internal/app"
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/report"
+)
+
+// pollEvery is how often a waiting gate looks for a decision.
+const pollEvery = 2 * time.Second
+
+// gated is a report with what the gate made of it.
+type gated struct {
+	*pipeline.Report
+	Gate gateResult `json:"gate"`
+}
+
+type gateResult struct {
+	Open   bool                `json:"open"`
+	Ruling pipeline.RulingKind `json:"ruling"`
+	Reason string              `json:"reason"`
+}
+
+func (c *cli) gateCommand() *cobra.Command {
+	var j judged
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "gate SOURCE",
+		Short: "Let a model through only when it is clear, or approved for these bytes and this submission",
+		Long: `Gate checks SOURCE as check does and then asks the queue whether a valid approval covers
+these bytes and this submission. Without a queue only a clear verdict opens it.
+
+EXIT STATUS
+  0   open: clear, or a valid approval covers these bytes and this submission
+  10  closed: a person must decide
+  20  closed: blocked, or rejected by a reviewer
+  30  closed: something could not be read or weighed
+  1   no report could be made
+  2   wrong usage`,
+		Args: exactly("SOURCE"),
+	}
+	j.addFlags(cmd)
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if wait < 0 {
+			return usage("--wait takes a duration of zero or more")
+		}
+		run, err := j.run(args[0], c.env.Now())
+		if err != nil {
+			return err
+		}
+		w, queue, err := c.weigh(cmd.Context(), run)
+		if err != nil {
+			return err
+		}
+		ruling := pipeline.Ruling{Kind: pipeline.RulingNone}
+		if queue != nil {
+			defer func() { _ = queue.DB.Close() }()
+			if ruling, err = await(cmd.Context(), queue, &w.Report, wait); err != nil {
+				return err
+			}
+			if ruling.Case != nil {
+				w.Report.Case = &pipeline.CaseRef{ID: ruling.Case.ID, State: ruling.Case.State}
+			}
+		}
+		result, exit := decideGate(w.Report.Verdict, ruling)
+		if f.json() {
+			err = report.JSON(c.env.Stdout, gated{&w.Report, result})
+		} else if err = report.Table(c.env.Stdout, &w.Report); err == nil {
+			word := "CLOSED"
+			if result.Open {
+				word = "OPEN"
+			}
+			_, err = fmt.Fprintf(c.env.Stdout, "\nGate         %s: %s\n", word, result.Reason)
+		}
+		if err != nil {
+			return err
+		}
+		return exit
+	}
+	return cmd
+}
+
+// await asks for the ruling, again and again while a person has to decide and the
+// time lasts.
+func await(ctx context.Context, queue *app.Queue, r *pipeline.Report, wait time.Duration) (pipeline.Ruling, error) {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	for {
+		ruling, err := queue.ApprovalFor(ctx, pipeline.QueryFor(r))
+		if err != nil || ruling.Kind != pipeline.RulingWaiting || wait == 0 {
+			return ruling, err
+		}
+		select {
+		case <-ctx.Done():
+			return ruling, fmt.Errorf("the wait was stopped: %w", context.Cause(ctx))
+		case <-deadline.C:
+			return queue.ApprovalFor(ctx, pipeline.QueryFor(r))
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// decideGate turns verdict and ruling into the gate's answer. A rejection closes the
+// gate even where the verdict has become clear since.
+func decideGate(v pipeline.Verdict, ruling pipeline.Ruling) (gateResult, error) {
+	result := gateResult{Ruling: ruling.Kind}
+	switch {
+	case ruling.Kind == pipeline.RulingRejected:
+		result.Reason = "a reviewer rejected these bytes"
+		return result, status(exitBlock)
+	case ruling.Kind == pipeline.RulingApproved:
+		result.Open = true
+		result.Reason = "an approval covers these bytes and this submission"
+		if ruling.Approval.Bound == pipeline.BoundStore {
+			result.Reason += "; it is bound to this store's pins and ends when they do"
+		}
+		return result, nil
+	case v == pipeline.VerdictClear:
+		result.Open = true
+		result.Reason = "the verdict is clear"
+		return result, nil
+	}
+	result.Reason = map[pipeline.Verdict]string{
+		pipeline.VerdictReview:       "a person must decide, and no valid approval covers these bytes and this submission",
+		pipeline.VerdictBlock:        "an enforced rule blocks this, and no valid approval covers these bytes and this submission",
+		pipeline.VerdictInconclusive: "something could not be read or weighed, and no valid approval covers these bytes and this submission",
+	}[v]
+	return result, exitFor(v)
+}

@@ -1,0 +1,464 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"weighbridge/cmd/internal/app"
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/report"
+)
+
+const queueExit = `
+EXIT STATUS
+  0   done
+  1   the queue could not be read or written, or the case does not allow this
+  2   wrong usage`
+
+func (c *cli) queueCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "queue",
+		Short: "Look at the queue and decide cases",
+		Long:  "Queue lists the cases that wait for people, shows one with its evidence, and records what people decide.\n" + queueExit,
+		Args:  noCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.queueList(), c.queueShow(), c.queueClaim(), c.queueComment(), c.queueDecide())
+	return cmd
+}
+
+// withQueue opens the queue for one command.
+func (c *cli) withQueue(ctx context.Context, do func(*app.App, *app.Queue) error) error {
+	a, err := c.app(nil)
+	if err != nil {
+		return err
+	}
+	queue, err := a.OpenQueue(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = queue.DB.Close() }()
+	if _, err := queue.Expire(ctx); err != nil {
+		return err
+	}
+	return do(a, queue)
+}
+
+func (c *cli) queueList() *cobra.Command {
+	var states, verdicts []string
+	var filter pipeline.CaseFilter
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List cases, newest first",
+		Long:  "List shows cases, newest first; by default those that are not decided.\n" + queueExit,
+		Args:  exactly(),
+	}
+	fl := cmd.Flags()
+	fl.StringSliceVar(&states, "state", nil, "states to show, or all")
+	fl.StringSliceVar(&verdicts, "verdict", nil, "verdicts to show")
+	fl.StringVar(&filter.Text, "text", "", "text in source, family or submitter")
+	fl.StringVar(&filter.Cursor, "cursor", "", "continue after an earlier page")
+	fl.IntVar(&filter.Limit, "limit", 50, "cases on a page, 200 at most")
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := setFilter(&filter, states, verdicts); err != nil {
+			return err
+		}
+		return c.withQueue(cmd.Context(), func(_ *app.App, queue *app.Queue) error {
+			page, err := queue.DB.Cases(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			if f.json() {
+				return report.JSON(c.env.Stdout, page)
+			}
+			return caseTable(c.env.Stdout, page, c.env.Now())
+		})
+	}
+	return cmd
+}
+
+func setFilter(filter *pipeline.CaseFilter, states, verdicts []string) error {
+	all := pipeline.States()
+	switch {
+	case len(states) == 0:
+		for _, s := range all {
+			if s.Undecided() {
+				filter.States = append(filter.States, s)
+			}
+		}
+	case !slices.Equal(states, []string{"all"}):
+		for _, s := range states {
+			if !slices.Contains(all, pipeline.State(s)) {
+				return usage("there is no state " + s)
+			}
+			filter.States = append(filter.States, pipeline.State(s))
+		}
+	}
+	known := []pipeline.Verdict{pipeline.VerdictClear, pipeline.VerdictReview, pipeline.VerdictInconclusive, pipeline.VerdictBlock}
+	for _, v := range verdicts {
+		if !slices.Contains(known, pipeline.Verdict(v)) {
+			return usage("there is no verdict " + v)
+		}
+		filter.Verdicts = append(filter.Verdicts, pipeline.Verdict(v))
+	}
+	return nil
+}
+
+// caseTable writes cases in lines.
+func caseTable(w io.Writer, page pipeline.CasePage, now time.Time) error {
+	if len(page.Items) == 0 {
+		_, err := io.WriteString(w, "No case matches.\n")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "CASE\tSTATE\tVERDICT\tPARAMETERS\tFAMILY\tSUBMITTER\tAGE\tSOURCE")
+	for _, item := range page.Items {
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", item.ID, words(string(item.State)), item.Verdict, caseWeight(item.Params),
+			report.Clean(value(item.Family, "unknown")), report.Clean(item.Submitter.Name), age(now.Sub(item.CreatedAt)), report.Clean(item.Source))
+	}
+	if page.Next != "" {
+		_, _ = fmt.Fprintf(t, "more: --cursor %s\n", page.Next)
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	return nil
+}
+
+func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+func value(p *string, otherwise string) string {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+func caseWeight(p pipeline.CaseParams) string {
+	switch {
+	case p.Estimate == nil:
+		return "unknown"
+	case p.Upper != nil && p.Lower != nil && *p.Upper == *p.Lower:
+		return report.Count(*p.Estimate)
+	case p.Upper != nil:
+		return report.Count(*p.Estimate) + " to " + report.Count(*p.Upper)
+	}
+	return report.Count(*p.Estimate) + " or more"
+}
+
+// age writes a duration in the largest unit that fits.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
+}
+
+// shortest is the fewest characters by which a case may be named.
+const shortest = 6
+
+// find returns the case that a text names: its id, or the end of the id where that is
+// enough to tell it from the newest thousand.
+func find(ctx context.Context, queue *app.Queue, text string) (uuid.UUID, error) {
+	if id, err := uuid.Parse(text); err == nil {
+		return id, nil
+	}
+	if len(text) < shortest {
+		return uuid.UUID{}, usage(fmt.Sprintf("%q names no case: give its id, or the last %d characters or more of it", text, shortest))
+	}
+	var found []uuid.UUID
+	filter := pipeline.CaseFilter{Limit: 200}
+	for range 5 {
+		page, err := queue.DB.Cases(ctx, filter)
+		if err != nil {
+			return uuid.UUID{}, err
+		}
+		for _, item := range page.Items {
+			if strings.HasSuffix(item.ID.String(), strings.ToLower(text)) {
+				found = append(found, item.ID)
+			}
+		}
+		if page.Next == "" {
+			break
+		}
+		filter.Cursor = page.Next
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return uuid.UUID{}, &pipeline.Error{Code: pipeline.CodeNotFound, Message: fmt.Sprintf("no case has an id that ends in %q", text),
+			Hint: "see queue list --state all"}
+	}
+	return uuid.UUID{}, usage(fmt.Sprintf("%d cases have an id that ends in %q; give more of it", len(found), text))
+}
+
+// shown is a case with its history and its report.
+type shown struct {
+	pipeline.CaseHistory
+	Report pipeline.Report `json:"report"`
+}
+
+func (c *cli) queueShow() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show CASE",
+		Short: "Show a case with its evidence and what was said of it",
+		Long:  "Show writes a case as it was recorded: the report, the votes, the comments and the events.\n" + queueExit,
+		Args:  exactly("CASE"),
+	}
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.withQueue(cmd.Context(), func(_ *app.App, queue *app.Queue) error {
+			id, err := find(cmd.Context(), queue, args[0])
+			if err != nil {
+				return err
+			}
+			h, err := queue.DB.History(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			r, err := queue.DB.Report(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			if f.json() {
+				return report.JSON(c.env.Stdout, shown{h, r})
+			}
+			return showCase(c.env.Stdout, h, &r)
+		})
+	}
+	return cmd
+}
+
+func showCase(w io.Writer, h pipeline.CaseHistory, r *pipeline.Report) error {
+	var b strings.Builder
+	item := h.Case
+	fmt.Fprintf(&b, "Case         %s\nState        %s, version %d; needs %s\nSubmitter    %s\n", item.ID, words(string(item.State)), item.Version,
+		words(string(item.Quorum)), report.Clean(item.Submitter.Name))
+	if item.Claimant != nil {
+		fmt.Fprintf(&b, "Claimed by   %s\n", report.Clean(item.Claimant.Name))
+	}
+	if item.ExpiresAt != nil {
+		fmt.Fprintf(&b, "Holds until  %s\n", item.ExpiresAt.Format(time.RFC3339))
+	}
+	if item.SupersededBy != nil {
+		fmt.Fprintf(&b, "Superseded   by case %s\n", item.SupersededBy)
+	}
+	if item.State == pipeline.StateApproved && item.ContentDigest == nil {
+		b.WriteString("Bound        to this store's pins; the bytes were not hashed\n")
+	}
+	b.WriteString("\n")
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write the case: %w", err)
+	}
+	if err := report.Table(w, r); err != nil {
+		return err
+	}
+	b.Reset()
+	b.WriteString("\nHistory\n")
+	for _, d := range h.Decisions {
+		fmt.Fprintf(&b, "  %s  %s: %s (%s) %s\n", d.At.Format(time.RFC3339), report.Clean(d.Actor.Name), d.Kind, words(string(d.Reason)), report.Clean(d.Comment))
+	}
+	for _, m := range h.Comments {
+		fmt.Fprintf(&b, "  %s  %s: %s\n", m.At.Format(time.RFC3339), report.Clean(m.Actor.Name), report.Clean(m.Text))
+	}
+	for _, e := range h.Events {
+		fmt.Fprintf(&b, "  %s  event %d: %s by %s\n", e.Time.Format(time.RFC3339), e.Seq, words(string(e.Kind)), report.Clean(e.Actor.Name))
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write the history: %w", err)
+	}
+	return nil
+}
+
+// change runs one change of a case and tells its new state.
+func (c *cli) change(cmd *cobra.Command, name string, do func(*app.App, *app.Queue, uuid.UUID) (pipeline.Case, error), f *format) error {
+	return c.withQueue(cmd.Context(), func(a *app.App, queue *app.Queue) error {
+		id, err := find(cmd.Context(), queue, name)
+		if err != nil {
+			return err
+		}
+		changed, err := do(a, queue, id)
+		if err != nil {
+			return err
+		}
+		if f.json() {
+			return report.JSON(c.env.Stdout, changed)
+		}
+		_, err = fmt.Fprintf(c.env.Stdout, "case %s is %s\n", changed.ID, words(string(changed.State)))
+		return err
+	})
+}
+
+func (c *cli) queueClaim() *cobra.Command {
+	var takeOver, release bool
+	cmd := &cobra.Command{
+		Use:   "claim CASE",
+		Short: "Say that you work on a case",
+		Long:  "Claim marks a case as yours to work on. Others can still vote.\n" + queueExit,
+		Args:  exactly("CASE"),
+	}
+	cmd.Flags().BoolVar(&takeOver, "take-over", false, "take the case from whoever claimed it")
+	cmd.Flags().BoolVar(&release, "release", false, "let the case go again")
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.change(cmd, args[0], func(a *app.App, queue *app.Queue, id uuid.UUID) (pipeline.Case, error) {
+			req := pipeline.Claim{Case: id, Actor: a.Settings.Who(), TakeOver: takeOver}
+			if release {
+				return queue.Release(cmd.Context(), req)
+			}
+			return queue.Claim(cmd.Context(), req)
+		}, f)
+	}
+	return cmd
+}
+
+func (c *cli) queueComment() *cobra.Command {
+	var text string
+	cmd := &cobra.Command{
+		Use:   "comment CASE --comment TEXT",
+		Short: "Write to a case",
+		Long:  "Comment adds a text to a case. It decides nothing.\n" + queueExit,
+		Args:  exactly("CASE"),
+	}
+	cmd.Flags().StringVar(&text, "comment", "", "the text")
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.change(cmd, args[0], func(a *app.App, queue *app.Queue, id uuid.UUID) (pipeline.Case, error) {
+			return queue.Comment(cmd.Context(), pipeline.Remark{Case: id, Actor: a.Settings.Who(), Text: text})
+		}, f)
+	}
+	return cmd
+}
+
+func (c *cli) queueDecide() *cobra.Command {
+	var ballot pipeline.Ballot
+	var until string
+	cmd := &cobra.Command{
+		Use:   "decide CASE approve|reject|changes --reason CODE --comment TEXT",
+		Short: "Approve, reject, or ask for changes",
+		Long: `Decide records a decision with a coded reason and a comment. The submitter of a case never
+votes on it, and nobody votes twice. A block or an inconclusive verdict is approved by two
+people only, each of whom names in the comment the number of parameters that they accept.
+
+The reason codes: ` + strings.Join(codes(), ", ") + `.
+` + queueExit,
+		Args: exactly("CASE", "approve|reject|changes"),
+	}
+	fl := cmd.Flags()
+	fl.StringVar((*string)(&ballot.Reason), "reason", "", "coded reason")
+	fl.StringVar(&ballot.Comment, "comment", "", "why, in a sentence")
+	fl.StringVar(&until, "until", "", "last day of the approval, YYYY-MM-DD; default no end")
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ballot.Kind = pipeline.DecisionKind(args[1])
+		if !slices.Contains(pipeline.DecisionKinds(), ballot.Kind) {
+			return usage("decide approve, reject or changes, not " + args[1])
+		}
+		if until != "" {
+			day, err := time.Parse(time.DateOnly, until)
+			if err != nil {
+				return usage("--until takes a day as YYYY-MM-DD")
+			}
+			end := day.AddDate(0, 0, 1) // the day named is the last one
+			ballot.Until = &end
+		}
+		return c.change(cmd, args[0], func(a *app.App, queue *app.Queue, id uuid.UUID) (pipeline.Case, error) {
+			ballot.Case, ballot.Actor = id, a.Settings.Who()
+			return queue.Decide(cmd.Context(), ballot)
+		}, f)
+	}
+	return cmd
+}
+
+func codes() []string {
+	var out []string
+	for _, code := range pipeline.ReasonCodes() {
+		out = append(out, string(code))
+	}
+	return out
+}
+
+func (c *cli) auditCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Verify the audit log",
+		Args:  noCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var headFile string
+	verify := &cobra.Command{
+		Use:   "verify [--head FILE]",
+		Short: "Verify the chain of audit events",
+		Long: `Verify reads the whole audit log and finds the first event that does not fit. With --head it
+also finds a log that was cut or rewritten since that head was noted: keep what
+"audit verify --format json" prints somewhere else, and name that file here later.
+
+EXIT STATUS
+  0   the log verifies
+  1   it does not, or the queue could not be read
+  2   wrong usage`,
+		Args: exactly(),
+	}
+	verify.Flags().StringVar(&headFile, "head", "", "file with a head that was noted before")
+	f := formatFlag(verify, "table", "json")
+	verify.RunE = func(cmd *cobra.Command, _ []string) error {
+		earlier, err := readHead(headFile)
+		if err != nil {
+			return err
+		}
+		a, err := c.app(nil)
+		if err != nil {
+			return err
+		}
+		queue, err := a.OpenQueue(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer func() { _ = queue.DB.Close() }()
+		head, err := queue.DB.VerifyAudit(cmd.Context(), earlier)
+		if err != nil {
+			return err
+		}
+		if f.json() {
+			return report.JSON(c.env.Stdout, head)
+		}
+		_, err = fmt.Fprintf(c.env.Stdout, "The audit log verifies: %s events, head %s\n", report.Count(head.Count), head.Hash)
+		return err
+	}
+	cmd.AddCommand(verify)
+	return cmd
+}
+
+// mostHead is larger than any file with a head.
+const mostHead = 64 << 10
+
+func readHead(path string) (*pipeline.AuditHead, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // no head was asked for
+	}
+	text, err := readBounded(path, mostHead)
+	if err != nil {
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the head file cannot be read", Err: err}
+	}
+	var head pipeline.AuditHead
+	if err := json.Unmarshal(text, &head); err != nil || head.Hash == "" {
+		return nil, usage("the head file holds no head: it needs count and hash, as audit verify --format json prints them")
+	}
+	return &head, nil
+}

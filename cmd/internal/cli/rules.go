@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"weighbridge/cmd/internal/app"
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/policy"
+	"weighbridge/pipeline/report"
+)
+
+func (c *cli) rulesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "List, show and test rule packs",
+		Args:  noCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.rulesList(), c.rulesShow(), c.rulesTest())
+	return cmd
+}
+
+func (c *cli) rulesList() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list [PACK]...",
+		Short: "List the rules of packs, by name or file; default all that ship",
+		Long:  "List shows each rule with its status and effect.\n\nEXIT STATUS\n  0   done\n  2   a pack does not exist or does not load",
+	}
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		selected, err := app.Packs(args)
+		if err != nil {
+			return err
+		}
+		if f.json() {
+			packs := []*policy.Pack{}
+			for _, s := range selected {
+				packs = append(packs, s.Pack)
+			}
+			return report.JSON(c.env.Stdout, packs)
+		}
+		t := tabwriter.NewWriter(c.env.Stdout, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(t, "PACK\tMODE\tRULE\tEFFECT\tSTATUS\tTITLE")
+		for _, s := range selected {
+			for _, r := range s.Pack.Rules {
+				_, _ = fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%s\t%s\n", report.Clean(s.Pack.Name), report.Clean(s.Pack.Version), s.Mode,
+					report.Clean(r.ID), r.Effect, words(string(r.Status)), report.Clean(r.Title))
+			}
+		}
+		return t.Flush()
+	}
+	return cmd
+}
+
+func (c *cli) rulesShow() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show PACK|RULE",
+		Short: "Show a pack, or one rule of the packs that ship",
+		Long:  "Show writes the expression of each rule with its dates, citation and questions.\n\nEXIT STATUS\n  0   done\n  2   there is no such pack or rule, or it does not load",
+		Args:  exactly("PACK|RULE"),
+	}
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		pack, rules, err := findRules(args[0])
+		if err != nil {
+			return err
+		}
+		if f.json() {
+			if len(rules) == 1 && rules[0].ID == args[0] {
+				return report.JSON(c.env.Stdout, rules[0])
+			}
+			return report.JSON(c.env.Stdout, pack)
+		}
+		return showRules(c.env.Stdout, pack, rules)
+	}
+	return cmd
+}
+
+// findRules returns the rule with this id, or all rules of the pack with this name.
+func findRules(name string) (*policy.Pack, []policy.Rule, error) {
+	shipped, err := policy.Defaults()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range shipped {
+		for _, r := range s.Pack.Rules {
+			if r.ID == name {
+				return s.Pack, []policy.Rule{r}, nil
+			}
+		}
+	}
+	selected, err := app.Packs([]string{name})
+	if err != nil {
+		return nil, nil, err
+	}
+	return selected[0].Pack, selected[0].Pack.Rules, nil
+}
+
+func showRules(w io.Writer, pack *policy.Pack, rules []policy.Rule) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Pack %s, version %s: %s\n%s\n", report.Clean(pack.Name), report.Clean(pack.Version), report.Clean(pack.Title), pack.Digest)
+	if pack.Applies != "" {
+		fmt.Fprintf(&b, "Applies where  %s\n", report.Clean(pack.Applies))
+	}
+	for _, r := range rules {
+		fmt.Fprintf(&b, "\n%s  %s\n", report.Clean(r.ID), report.Clean(r.Title))
+		fmt.Fprintf(&b, "  status     %s, %s\n", words(string(r.Status)), report.Clean(r.Jurisdiction))
+		fmt.Fprintf(&b, "  in effect  %s\n", span(r.From, r.To))
+		if r.For != "" {
+			fmt.Fprintf(&b, "  for each   of %s\n", r.For)
+		}
+		fmt.Fprintf(&b, "  when       %s\n", report.Clean(r.When))
+		fmt.Fprintf(&b, "  effect     %s; quorum %s; \"not matched\" must rest on facts that are %s\n", r.Effect, words(string(r.Quorum)), r.Accept)
+		fmt.Fprintf(&b, "  message    %s\n", report.Clean(r.Message))
+		if len(r.Ask) > 0 {
+			fmt.Fprintf(&b, "  asks for   %s\n", strings.Join(r.Ask, ", "))
+		}
+		for _, cite := range r.Cite {
+			fmt.Fprintf(&b, "  source     %s %s\n", report.Clean(cite.Title), report.Clean(cite.URL))
+		}
+		if r.ReviewBy != "" {
+			fmt.Fprintf(&b, "  review by  %s\n", r.ReviewBy)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func span(from, to string) string {
+	switch {
+	case from == "" && to == "":
+		return "always"
+	case to == "":
+		return "from " + from
+	case from == "":
+		return "until " + to
+	}
+	return "from " + from + " until " + to
+}
+
+func (c *cli) rulesTest() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "test [PACK]...",
+		Short: "Run the examples of packs, by name or file; default all that ship",
+		Long:  "Test evaluates every example that a rule carries and tells those that come out otherwise than they say.\n\nEXIT STATUS\n  0   all examples hold\n  1   some do not\n  2   a pack does not exist or does not load",
+	}
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		selected, err := app.Packs(args)
+		if err != nil {
+			return err
+		}
+		reports := []policy.TestReport{}
+		failed := false
+		for _, s := range selected {
+			r, err := policy.TestPack(cmd.Context(), s.Pack)
+			if err != nil {
+				return err
+			}
+			failed = failed || len(r.Failures) > 0
+			reports = append(reports, r)
+		}
+		if f.json() {
+			err = report.JSON(c.env.Stdout, reports)
+		} else {
+			err = testTable(c.env.Stdout, reports)
+		}
+		if err == nil && failed {
+			return status(exitFailed)
+		}
+		return err
+	}
+	return cmd
+}
+
+func testTable(w io.Writer, reports []policy.TestReport) error {
+	var b strings.Builder
+	for _, r := range reports {
+		fmt.Fprintf(&b, "%s: %d rules, %d examples, %d failed\n", report.Clean(r.Pack), r.Rules, r.Examples, len(r.Failures))
+		for _, f := range r.Failures {
+			fmt.Fprintf(&b, "  line %d, rule %s: %s\n", f.Line, report.Clean(f.Rule), report.Clean(f.Message))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// readBounded reads a file that the user names, at most n bytes of it.
+func readBounded(path string, n int64) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, n+1))
+	if err == nil && int64(len(text)) > n {
+		err = &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("the file has more than %d bytes", n)}
+	}
+	return text, err
+}

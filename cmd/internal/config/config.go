@@ -1,0 +1,63 @@
+// Package config gathers the settings of one call: flags first, then the environment,
+// then defaults.
+package config
+
+import (
+	"os/user"
+
+	"weighbridge/pipeline"
+	"weighbridge/storage/object/s3"
+)
+
+// The environment variables that are Weighbridge's own. Those of S3 are read by
+// [s3.FromEnv].
+const (
+	EnvDB    = "WEIGHBRIDGE_DB"
+	EnvActor = "WEIGHBRIDGE_ACTOR"
+)
+
+// Settings is what a call runs with.
+type Settings struct {
+	// DB names the queue: a SQLite file. Empty means that nothing is queued.
+	DB string
+	// Actor is who acts, as asserted.
+	Actor string
+	// S3 says where buckets are and who asks.
+	S3 s3.Options
+	// LogLevel is off, error, warn, info, debug or trace.
+	LogLevel string
+	// Quiet keeps progress off the terminal.
+	Quiet bool
+}
+
+// Resolve fills what no flag gave from the environment, and the actor from the
+// operating system at the last.
+func (s Settings) Resolve(getenv func(string) string) Settings {
+	if s.DB == "" {
+		s.DB = getenv(EnvDB)
+	}
+	if s.Actor == "" {
+		s.Actor = getenv(EnvActor)
+	}
+	if s.Actor == "" {
+		if u, err := user.Current(); err == nil {
+			s.Actor = u.Username
+		}
+	}
+	s.S3 = s3.FromEnv(s.S3, getenv)
+	return s
+}
+
+// RequireDB returns an error that matches [pipeline.ErrUsage] where no queue is named.
+func (s Settings) RequireDB() error {
+	if s.DB != "" {
+		return nil
+	}
+	return &pipeline.Error{Code: pipeline.CodeUsage, Message: "no queue is named",
+		Hint: "name its database with --db FILE or " + EnvDB}
+}
+
+// Who returns the actor.
+func (s Settings) Who() pipeline.Actor {
+	return pipeline.Actor{Name: s.Actor, Known: pipeline.KnownAsserted}
+}

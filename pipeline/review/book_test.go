@@ -1,0 +1,124 @@
+package review_test
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"weighbridge/pipeline"
+)
+
+// book is a queue in memory, with nothing but what the interface asks for.
+type book struct {
+	cases     map[uuid.UUID]pipeline.Case
+	decisions map[uuid.UUID][]pipeline.Decision
+	comments  map[uuid.UUID][]pipeline.Comment
+	settled   map[uuid.UUID]pipeline.AuditHead
+	events    []pipeline.AuditEvent
+	head      pipeline.AuditHead
+}
+
+func newBook() *book {
+	return &book{cases: map[uuid.UUID]pipeline.Case{}, decisions: map[uuid.UUID][]pipeline.Decision{},
+		comments: map[uuid.UUID][]pipeline.Comment{}, settled: map[uuid.UUID]pipeline.AuditHead{}, head: pipeline.AuditGenesis()}
+}
+
+func (b *book) file(c pipeline.Case) pipeline.CaseFile {
+	f := pipeline.CaseFile{Case: c, Decisions: slices.Clone(b.decisions[c.ID]), Comments: slices.Clone(b.comments[c.ID])}
+	if head, ok := b.settled[c.ID]; ok {
+		f.Settled = &head
+	}
+	return f
+}
+
+func (b *book) sorted() []pipeline.Case {
+	var out []pipeline.Case
+	for _, c := range b.cases {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(x, y pipeline.Case) int { return slices.Compare(x.ID[:], y.ID[:]) })
+	return out
+}
+
+func (b *book) Enter(_ context.Context, w *pipeline.Weighing, plan func(pipeline.Relatives) (pipeline.Entry, error)) (pipeline.Case, error) {
+	var rel pipeline.Relatives
+	key := pipeline.CaseKey{Source: w.Report.Artifact.Source, PinDigest: w.Report.Artifact.PinDigest, SubmissionDigest: pipeline.SubmissionDigest(w.Submission)}
+	for _, c := range b.sorted() {
+		f := b.file(c)
+		switch k := c.Key(); {
+		case k == key:
+			rel.Same = &f
+		case c.Source == key.Source && k.SubmissionDigest == key.SubmissionDigest && c.HeaderDigest == w.Report.Artifact.HeaderDigest:
+			rel.Alike = &f
+		}
+		if c.Source == key.Source && c.PinDigest != key.PinDigest && c.State.Undecided() {
+			rel.Outdated = append(rel.Outdated, c)
+		}
+	}
+	if rel.Same != nil {
+		rel.Alike = nil
+	}
+	entry, err := plan(rel)
+	if err != nil {
+		return pipeline.Case{}, err
+	}
+	for _, change := range append([]pipeline.CaseChange{entry.Case}, entry.Outdated...) {
+		if err := b.apply(change); err != nil {
+			return pipeline.Case{}, err
+		}
+	}
+	return entry.Case.Case, nil
+}
+
+func (b *book) Amend(_ context.Context, id uuid.UUID, plan func(pipeline.CaseFile) (pipeline.CaseChange, error)) (pipeline.Case, error) {
+	c, ok := b.cases[id]
+	if !ok {
+		return pipeline.Case{}, pipeline.ErrNotFound
+	}
+	change, err := plan(b.file(c))
+	if err != nil {
+		return pipeline.Case{}, err
+	}
+	return change.Case, b.apply(change)
+}
+
+func (b *book) apply(change pipeline.CaseChange) error {
+	id := change.Case.ID
+	for _, e := range change.Events {
+		next, head, err := b.head.Append(e)
+		if err != nil {
+			return err
+		}
+		b.events, b.head = append(b.events, next), head
+		switch e.Kind {
+		case pipeline.EventApproved, pipeline.EventRejected, pipeline.EventCleared:
+			b.settled[id] = head
+		}
+	}
+	b.cases[id] = change.Case
+	if change.Decision != nil {
+		b.decisions[id] = append(b.decisions[id], *change.Decision)
+	}
+	b.comments[id] = append(b.comments[id], change.Comments...)
+	return nil
+}
+
+func (b *book) Covering(_ context.Context, q pipeline.ApprovalQuery) ([]pipeline.CaseFile, error) {
+	var out []pipeline.CaseFile
+	for _, c := range b.sorted() {
+		out = append(out, b.file(c)) // more than is asked for: the desk chooses
+	}
+	return out, nil
+}
+
+func (b *book) Ended(_ context.Context, by time.Time, limit int) ([]uuid.UUID, error) {
+	var out []uuid.UUID
+	for _, c := range b.sorted() {
+		if c.State == pipeline.StateApproved && c.ExpiresAt != nil && !c.ExpiresAt.After(by) && len(out) < limit {
+			out = append(out, c.ID)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,172 @@
+package conformance_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/require"
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/embedgw"
+	"golang.org/x/sys/unix"
+
+	"weighbridge/pipeline"
+	"weighbridge/storage/object/s3"
+)
+
+const (
+	accessKey = "conformance"
+	secretKey = "conformance-secret-never-to-be-seen"
+	region    = "us-east-1"
+)
+
+// gateway is the one server of this process: versitygw allows no second one, and it
+// makes the served folder the working directory.
+type gateway struct {
+	address string
+	root    string
+	buckets atomic.Int64
+}
+
+var server gateway
+
+func TestMain(m *testing.M) {
+	code, err := serve(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// serve starts the gateway, runs the tests and stops it.
+func serve(m *testing.M) (code int, err error) {
+	base, err := os.MkdirTemp("", "weighbridge-conformance-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(base)) }()
+	server.root = filepath.Join(base, "buckets")
+	versions := filepath.Join(base, "versions")
+	for _, dir := range []string{server.root, versions} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return 0, err
+		}
+	}
+	if err := unix.Setxattr(server.root, "user.etag", []byte("probe"), 0); err != nil {
+		return 0, fmt.Errorf("%s lies on a file system without user extended attributes (%w); set TMPDIR to one with them, such as ext4", base, err)
+	}
+	if err := unix.Removexattr(server.root, "user.etag"); err != nil {
+		return 0, err
+	}
+	if server.address, err = freeAddress(); err != nil {
+		return 0, err
+	}
+	backend, err := posix.New(server.root, meta.XattrMeta{}, posix.PosixOpts{VersioningDir: versions})
+	if err != nil {
+		return 0, err
+	}
+	ctx, stop := context.WithCancel(context.Background()) // TestMain has no context to inherit
+	ended := make(chan error, 1)
+	go func() {
+		ended <- embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
+			RootUserAccess: accessKey, RootUserSecret: secretKey, Region: region, Ports: []string{server.address},
+			MaxConnections: 1024, MaxRequests: 1024, MultipartMaxParts: 10000, KeepAlive: true, Quiet: true,
+		})
+	}()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	if err := answers(server.address, ended); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// answers waits until the gateway accepts connections.
+func answers(address string, ended <-chan error) error {
+	for range 300 {
+		select {
+		case err := <-ended:
+			return fmt.Errorf("versitygw ended at once: %w", err)
+		default:
+		}
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("versitygw does not answer on %s", address)
+}
+
+// bucket makes a new bucket: a folder that the gateway never saw before.
+func (g *gateway) bucket(t *testing.T) string {
+	t.Helper()
+	name := fmt.Sprintf("bucket-%d", g.buckets.Add(1))
+	require.NoError(t, os.Mkdir(filepath.Join(g.root, name), 0o755))
+	return name
+}
+
+// put writes a file behind the gateway's back, as a fixture does.
+func (g *gateway) put(t *testing.T, bucket, key string, data []byte) {
+	t.Helper()
+	path := filepath.Join(g.root, bucket, filepath.FromSlash(key))
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, data, 0o644))
+	sum := sha256.Sum256(data)
+	require.NoError(t, unix.Setxattr(path, "user.etag", []byte(hex.EncodeToString(sum[:16])), 0))
+}
+
+func (g *gateway) remove(t *testing.T, bucket, key string) {
+	t.Helper()
+	require.NoError(t, os.Remove(filepath.Join(g.root, bucket, filepath.FromSlash(key))))
+}
+
+func (g *gateway) options() s3.Options {
+	return s3.Options{Endpoint: "http://" + g.address, Region: region, AccessKeyID: accessKey, SecretAccessKey: secretKey,
+		NoInstanceRole: true}
+}
+
+func (g *gateway) open(t *testing.T, bucket string, opts s3.Options) *s3.Store {
+	t.Helper()
+	s, err := s3.Open(pipeline.Source{Scheme: pipeline.SchemeS3, Bucket: bucket, Prefix: "p/"}, opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// writer is a client that writes through the gateway, which Weighbridge never does.
+func (g *gateway) writer(t *testing.T) *minio.Client {
+	t.Helper()
+	client, err := minio.New(g.address, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Region: region})
+	require.NoError(t, err)
+	return client
+}
+
+func (g *gateway) upload(t *testing.T, bucket, key string, data string) {
+	t.Helper()
+	_, err := g.writer(t).PutObject(t.Context(), bucket, key, strings.NewReader(data), int64(len(data)), minio.PutObjectOptions{})
+	require.NoError(t, err)
+}

@@ -1,0 +1,346 @@
+package sqldb
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"weighbridge/pipeline"
+	"weighbridge/storage/sqldb/internal/queries"
+)
+
+// Enter implements [pipeline.CaseBook].
+func (db *DB) Enter(ctx context.Context, w *pipeline.Weighing, plan func(pipeline.Relatives) (pipeline.Entry, error)) (pipeline.Case, error) {
+	papers, err := papersOf(w)
+	if err != nil {
+		return pipeline.Case{}, err
+	}
+	var out pipeline.Case
+	err = db.write(ctx, "record the case", func(t *tx) error {
+		rel, err := t.relatives(ctx, w)
+		if err != nil {
+			return err
+		}
+		entry, err := plan(rel)
+		if err != nil {
+			return err
+		}
+		if err := t.apply(ctx, entry.Case); err != nil {
+			return err
+		}
+		if err := t.file(ctx, entry.Case.Case, papers); err != nil {
+			return err
+		}
+		for _, change := range entry.Outdated {
+			if err := t.apply(ctx, change); err != nil {
+				return err
+			}
+		}
+		out = entry.Case.Case
+		return nil
+	})
+	return out, err
+}
+
+// Amend implements [pipeline.CaseBook].
+func (db *DB) Amend(ctx context.Context, id uuid.UUID, plan func(pipeline.CaseFile) (pipeline.CaseChange, error)) (pipeline.Case, error) {
+	var out pipeline.Case
+	err := db.write(ctx, "change the case", func(t *tx) error {
+		row, err := t.CaseByID(ctx, id.String())
+		if err != nil {
+			return noCase(err, id)
+		}
+		f, err := caseFile(ctx, t.Queries, row)
+		if err != nil {
+			return err
+		}
+		change, err := plan(f)
+		if err != nil {
+			return err
+		}
+		out = change.Case
+		return t.apply(ctx, change)
+	})
+	return out, err
+}
+
+// Covering implements [pipeline.CaseBook].
+func (db *DB) Covering(ctx context.Context, q pipeline.ApprovalQuery) ([]pipeline.CaseFile, error) {
+	submission := ""
+	if q.SubmissionDigest != nil {
+		submission = string(*q.SubmissionDigest)
+	}
+	var out []pipeline.CaseFile
+	err := db.read(ctx, "look for an approval", func(r *queries.Queries, _ *sql.Tx) error {
+		var rows []queries.Case
+		if q.ContentDigest != nil {
+			var err error
+			if rows, err = r.CasesByContent(ctx, (*string)(q.ContentDigest), submission); err != nil {
+				return err
+			}
+		}
+		own, err := r.CaseByKey(ctx, q.Source, string(q.PinDigest), submission)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return err
+		case q.ContentDigest == nil || own.ContentDigest == nil || *own.ContentDigest != string(*q.ContentDigest):
+			rows = append(rows, own)
+		}
+		for _, row := range rows {
+			f, err := caseFile(ctx, r, row)
+			if err != nil {
+				return err
+			}
+			out = append(out, f)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Ended implements [pipeline.CaseBook].
+func (db *DB) Ended(ctx context.Context, by time.Time, limit int) ([]uuid.UUID, error) {
+	at := pipeline.AuditTime(by)
+	var out []uuid.UUID
+	err := db.read(ctx, "look for approvals that have ended", func(r *queries.Queries, _ *sql.Tx) error {
+		rows, err := r.CasesEnded(ctx, &at, int64(limit))
+		if err != nil {
+			return err
+		}
+		var p parser
+		for _, id := range rows {
+			out = append(out, p.id(id))
+		}
+		return p.err
+	})
+	return out, err
+}
+
+// relatives looks up the cases that a weighing has to do with.
+func (t *tx) relatives(ctx context.Context, w *pipeline.Weighing) (pipeline.Relatives, error) {
+	var rel pipeline.Relatives
+	art := w.Report.Artifact
+	submission := string(pipeline.SubmissionDigest(w.Submission))
+	same, err := t.one(ctx)(t.CaseByKey(ctx, art.Source, string(art.PinDigest), submission))
+	if err != nil {
+		return rel, err
+	}
+	rel.Same = same
+	if same == nil {
+		if rel.Alike, err = t.one(ctx)(t.CaseAlike(ctx, art.Source, submission, string(art.HeaderDigest))); err != nil {
+			return rel, err
+		}
+	}
+	rows, err := t.CasesOutdated(ctx, art.Source, string(art.PinDigest))
+	if err != nil {
+		return rel, err
+	}
+	rel.Outdated, err = all(rows, caseFrom)
+	return rel, err
+}
+
+// one loads the file of a row that may be absent.
+func (t *tx) one(ctx context.Context) func(queries.Case, error) (*pipeline.CaseFile, error) {
+	return func(row queries.Case, err error) (*pipeline.CaseFile, error) {
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		f, err := caseFile(ctx, t.Queries, row)
+		return &f, err
+	}
+}
+
+// caseFile loads what people said of a case.
+func caseFile(ctx context.Context, r *queries.Queries, row queries.Case) (pipeline.CaseFile, error) {
+	var f pipeline.CaseFile
+	var err error
+	if f.Case, err = caseFrom(row); err != nil {
+		return f, err
+	}
+	decisions, err := r.DecisionsOfCase(ctx, row.ID)
+	if err != nil {
+		return f, err
+	}
+	if f.Decisions, err = all(decisions, decisionFrom); err != nil {
+		return f, err
+	}
+	comments, err := r.CommentsOfCase(ctx, row.ID)
+	if err != nil {
+		return f, err
+	}
+	if f.Comments, err = all(comments, commentFrom); err != nil {
+		return f, err
+	}
+	if row.SettledSeq != nil {
+		hash, err := r.AuditEventHash(ctx, *row.SettledSeq)
+		if err != nil {
+			return f, err
+		}
+		f.Settled = &pipeline.AuditHead{Count: *row.SettledSeq, Hash: pipeline.Digest(hash)}
+	}
+	return f, nil
+}
+
+// apply writes one change: its events, the case, the decision and the comments.
+func (t *tx) apply(ctx context.Context, change pipeline.CaseChange) error {
+	var settled, decided *int64
+	for _, e := range change.Events {
+		next, head, err := t.head.Append(e)
+		if err != nil {
+			return err
+		}
+		if err := t.InsertAuditEvent(ctx, queries.InsertAuditEventParams{Seq: next.Seq, ID: next.ID.String(), At: pipeline.AuditTime(next.Time),
+			Actor: next.Actor.Name, ActorKnown: string(next.Actor.Known), Kind: string(next.Kind), CaseID: textOf(next.Case),
+			Data: string(next.Data), Prev: string(next.Prev), Hash: string(next.Hash)}); err != nil {
+			return err
+		}
+		t.head = head
+		switch next.Kind {
+		case pipeline.EventApproved, pipeline.EventRejected, pipeline.EventCleared:
+			settled = &next.Seq
+		case pipeline.EventDecided:
+			decided = &next.Seq
+		}
+	}
+	if err := t.put(ctx, change.Case, settled); err != nil {
+		return err
+	}
+	if d := change.Decision; d != nil {
+		if err := t.vote(ctx, d, decided); err != nil {
+			return err
+		}
+	}
+	for _, c := range change.Comments {
+		if err := t.InsertComment(ctx, queries.InsertCommentParams{ID: c.ID.String(), CaseID: c.Case.String(), Actor: c.Actor.Name,
+			ActorKnown: string(c.Actor.Known), Text: c.Text, At: pipeline.AuditTime(c.At), CarriedFrom: textOf(c.CarriedFrom)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put writes a case, which must still be at the version before.
+func (t *tx) put(ctx context.Context, c pipeline.Case, settled *int64) error {
+	var claimant, known *string
+	if c.Claimant != nil {
+		claimant, known = &c.Claimant.Name, (*string)(&c.Claimant.Known)
+	}
+	if c.Version == 1 {
+		return t.InsertCase(ctx, queries.InsertCaseParams{ID: c.ID.String(), Source: c.Source, PinDigest: string(c.PinDigest),
+			HeaderDigest: string(c.HeaderDigest), ContentDigest: (*string)(c.ContentDigest), SubmissionDigest: string(c.Key().SubmissionDigest),
+			State: string(c.State), Verdict: string(c.Verdict), Quorum: string(c.Quorum), ParamsLower: c.Params.Lower,
+			ParamsEstimate: c.Params.Estimate, ParamsUpper: c.Params.Upper, Bytes: c.Bytes, Family: c.Family, Fingerprint: c.Fingerprint,
+			Submitter: c.Submitter.Name, SubmitterKnown: string(c.Submitter.Known), Claimant: claimant, ClaimantKnown: known, Assignee: c.Assignee,
+			Version: c.Version, Round: c.Round, Report: string(c.Report), AuditSeq: t.head.Count, SettledSeq: settled,
+			CreatedAt: pipeline.AuditTime(c.CreatedAt), UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
+			SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy)})
+	}
+	changed, err := t.UpdateCase(ctx, queries.UpdateCaseParams{HeaderDigest: string(c.HeaderDigest), ContentDigest: (*string)(c.ContentDigest),
+		State: string(c.State), Verdict: string(c.Verdict), Quorum: string(c.Quorum), ParamsLower: c.Params.Lower,
+		ParamsEstimate: c.Params.Estimate, ParamsUpper: c.Params.Upper, Bytes: c.Bytes, Family: c.Family, Fingerprint: c.Fingerprint,
+		Claimant: claimant, ClaimantKnown: known, Assignee: c.Assignee, Version: c.Version, Round: c.Round, Report: string(c.Report),
+		AuditSeq: t.head.Count, SettledSeq: settled, UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
+		SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), ID: c.ID.String()})
+	if err != nil {
+		return err
+	}
+	if changed != 1 {
+		return &pipeline.Error{Code: pipeline.CodeConflict, Message: fmt.Sprintf("case %s is no longer at version %d", c.ID, c.Version-1), Hint: "read the case again"}
+	}
+	return nil
+}
+
+func (t *tx) vote(ctx context.Context, d *pipeline.Decision, event *int64) error {
+	if event == nil {
+		return fmt.Errorf("a decision on case %s has no event", d.Case)
+	}
+	roles, err := json.Marshal(d.Actor.Roles)
+	if err != nil {
+		return fmt.Errorf("write the roles: %w", err)
+	}
+	return t.InsertDecision(ctx, queries.InsertDecisionParams{ID: d.ID.String(), CaseID: d.Case.String(), Round: d.Round, Actor: d.Actor.Name,
+		ActorKnown: string(d.Actor.Known), ActorKey: d.Actor.Key(), Roles: string(roles), Kind: string(d.Kind), Reason: string(d.Reason),
+		Comment: d.Comment, Bound: d.Bound, UntilAt: timeOf(d.Until), At: pipeline.AuditTime(d.At), AuditSeq: *event})
+}
+
+// papers is what a weighing leaves in the files of its case, ready to write.
+type papers struct {
+	w      *pipeline.Weighing
+	digest pipeline.Digest
+	body   []byte
+	cost   []byte
+	// submission is nil where there was none.
+	submission []byte
+}
+
+func papersOf(w *pipeline.Weighing) (papers, error) {
+	body, err := pipeline.ReportBody(&w.Report)
+	if err != nil {
+		return papers{}, err
+	}
+	p := papers{w: w, digest: pipeline.DigestBytes(body)}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err = z.Write(body)
+	if err := errors.Join(err, z.Close()); err != nil {
+		return papers{}, fmt.Errorf("compress the report: %w", err)
+	}
+	p.body = packed.Bytes()
+	if p.cost, err = json.Marshal(w.Report.Cost); err != nil {
+		return papers{}, fmt.Errorf("write the cost: %w", err)
+	}
+	if w.Submission != nil {
+		if p.submission, err = json.Marshal(w.Submission); err != nil {
+			return papers{}, fmt.Errorf("write the submission: %w", err)
+		}
+	}
+	return p, nil
+}
+
+// file adds the papers to a case. A report that says the same as one that is filed
+// already is not filed again.
+func (t *tx) file(ctx context.Context, c pipeline.Case, p papers) error {
+	if p.submission != nil {
+		if err := t.InsertSubmission(ctx, string(c.Key().SubmissionDigest), string(p.submission)); err != nil {
+			return err
+		}
+	}
+	r := &p.w.Report
+	added, err := t.InsertReport(ctx, queries.InsertReportParams{CaseID: c.ID.String(), Digest: string(p.digest), At: pipeline.AuditTime(c.UpdatedAt),
+		Tool: r.Tool.Version, AsOf: r.AsOf, Verdict: string(r.Verdict), Cost: string(p.cost), Body: p.body})
+	if err != nil || added == 0 {
+		return err
+	}
+	for i, f := range r.Findings {
+		if err := t.InsertFinding(ctx, queries.InsertFindingParams{CaseID: c.ID.String(), Report: string(p.digest), Position: int64(i), Finding: f.ID,
+			Pack: f.Pack, Rule: f.Rule, Mode: string(f.Mode), Outcome: string(f.Outcome), Effect: string(f.Effect)}); err != nil {
+			return err
+		}
+	}
+	for _, k := range p.w.Kept {
+		known, err := t.HasBlob(ctx, string(k.Digest))
+		if err != nil {
+			return err
+		}
+		if known == 0 {
+			if err := t.InsertBlob(ctx, string(k.Digest), k.Size, k.Gzip); err != nil {
+				return err
+			}
+		}
+		if err := t.InsertKept(ctx, queries.InsertKeptParams{CaseID: c.ID.String(), Report: string(p.digest), Path: []byte(k.Path), Digest: string(k.Digest)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

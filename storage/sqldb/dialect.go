@@ -1,0 +1,24 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is what differs between databases. A new one brings its own migrations and
+// says how to connect; the queries are the same for all.
+type dialect struct {
+	// connect opens the connection that writes and those that read. A
+	// transaction of the writer holds the write lock from its beginning.
+	connect func(ctx context.Context, dsn string) (write, read *sql.DB, err error)
+	// claim returns an error where the database belongs to another program.
+	claim func(ctx context.Context, db *sql.DB) error
+	// migrations makes the schema, in the tongue of goose.
+	goose      goose.Dialect
+	migrations fs.FS
+	// explain turns a driver's error into a [pipeline.Error].
+	explain func(doing string, err error) error
+}
