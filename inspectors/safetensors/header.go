@@ -61,7 +61,7 @@ func HeaderLength(head []byte, size int64) (int64, error) {
 			Message: fmt.Sprintf("the header states %d bytes and only %d follow", n, size-8)}
 	}
 	if n == 0 {
-		return 0, &pipeline.Error{Code: pipeline.CodeMalformed, Message: "the header is empty"}
+		return 0, &pipeline.Error{Code: pipeline.CodeMalformed, Message: "the first eight bytes state a header of no bytes"}
 	}
 	return int64(n), nil
 }

@@ -155,10 +155,15 @@ type object struct {
 	submission  []byte
 }
 
+// mostEmptyPages is how many pages without a name may follow each other. A store may
+// answer with some, where it passes over names that were deleted.
+const mostEmptyPages = 1000
+
 // pin lists the source to its end.
 func (r *run) pin(ctx context.Context) error {
 	r.snapshot.Source = r.req.Source
 	token := ""
+	empty := 0
 	for {
 		page, err := r.req.Store.List(ctx, token)
 		if err != nil {
@@ -174,7 +179,10 @@ func (r *run) pin(ctx context.Context) error {
 		if page.Next == "" {
 			break
 		}
-		if page.Next == token {
+		if empty++; len(page.Objects)+len(page.Skipped) > 0 {
+			empty = 0
+		}
+		if page.Next == token || empty > mostEmptyPages {
 			return &pipeline.Error{Code: pipeline.CodeProtocol, Message: "the store's listing does not come to an end"}
 		}
 		token = page.Next
@@ -203,8 +211,20 @@ func compareText(a, b string) int {
 func (r *run) open() {
 	r.objects = make([]object, len(r.snapshot.Objects))
 	for _, reader := range r.engine.Readers {
-		r.sessions = append(r.sessions, session{reader.Name(), reader.Open(r.snapshot.Objects)})
+		var opened pipeline.ReaderRun
+		name := reader.Name()
+		if err := guarded(func() error { opened = reader.Open(r.snapshot.Objects); return nil }); err != nil {
+			r.fail(name, err)
+			continue
+		}
+		r.sessions = append(r.sessions, session{name, opened})
 	}
+}
+
+// fail records that an inspector failed on the artifact as a whole. It is called by
+// one goroutine at a time.
+func (r *run) fail(inspector string, err error) {
+	r.inspections = append(r.inspections, pipeline.Inspection{Inspector: inspector, Status: pipeline.InspectionFailed, Reason: reason(err)})
 }
 
 // readAll reads the guides, then everything else in one wave. Only a change under
@@ -314,7 +334,7 @@ func (r *run) derive(ctx context.Context) {
 	r.objectFacts()
 	for _, s := range r.sessions {
 		if err := guarded(func() error { s.Finish(&r.readings, &r.facts); return nil }); err != nil {
-			r.inspections = append(r.inspections, pipeline.Inspection{Inspector: s.name, Status: pipeline.InspectionFailed, Reason: reason(err)})
+			r.fail(s.name, err)
 		}
 	}
 	slices.SortFunc(r.readings.Tables, func(a, b *pipeline.Table) int { return compareText(a.Object, b.Object) })
@@ -345,7 +365,7 @@ func (r *run) objectFacts() {
 	r.facts.Set("objects.skipped", int64(len(r.snapshot.Skipped)), pipeline.BasisMeasured)
 	r.facts.Set("headers.pointers", pointers, pipeline.BasisMeasured, pointed...)
 	if unpinned > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("%d objects are unpinned: the store gives them neither an ETag nor a version id, so only their size and time could be watched.", unpinned))
+		r.notes = append(r.notes, fmt.Sprintf("Objects that are unpinned: %d. The store gives them neither an ETag nor a version id, so only size and time could be watched.", unpinned))
 	}
 }
 

@@ -19,6 +19,9 @@ const (
 	smallText = 256 << 10
 	// firstLook is what is read of a larger one.
 	firstLook = 64 << 10
+	// mostHead is the longest first read, whatever readers wish for: first reads are
+	// held in memory.
+	mostHead = 4 << 20
 	// leastHead is the least that a sniffer sees, or the whole object.
 	leastHead = 512
 	// tailFrom is the size above which an object that no header explains has its
@@ -27,14 +30,21 @@ const (
 	tailLook = 64 << 10
 )
 
-// wish returns the longest first read that a reader asks for at a stage.
+// wish returns the longest first read that a reader asks for at a stage. A reader that
+// fails at it has no wish.
 func (r *run) wish(o pipeline.Object, stage pipeline.Stage) (n int64, wished bool) {
 	for _, s := range r.sessions {
-		if bytes, ok := s.First(o, stage); ok {
-			n, wished = max(n, bytes, leastHead), true
+		var asked int64
+		var ok bool
+		if err := guarded(func() error { asked, ok = s.First(o, stage); return nil }); err != nil {
+			r.fail(s.name, err)
+			continue
+		}
+		if ok {
+			n, wished = max(n, asked, leastHead), true
 		}
 	}
-	return min(n, o.Size), wished
+	return min(n, o.Size, mostHead), wished
 }
 
 // inspect reads one object: first look, sniffing, readers, and the tail where no
@@ -54,6 +64,10 @@ func (r *run) inspect(ctx context.Context, o pipeline.Object, wish int64, wished
 	if size, ok := pointer(f.head, o.Size); ok {
 		out.reading.ReadResult = pipeline.ReadResult{Format: formatPointer, Role: pipeline.RolePointer}
 		out.reading.PointerSize = size
+		if int64(len(f.head)) == o.Size {
+			f.keep(f.head)
+			out.kept = f.kept
+		}
 		out.record(sniffer, o, pipeline.InspectionMalformed,
 			"it is a Git LFS or Xet pointer; the weights are not here, upload the file itself")
 		return nil

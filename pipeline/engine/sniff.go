@@ -132,7 +132,7 @@ func isText(b []byte, endsHere, startsHere bool) bool {
 
 // sentencePieces reports whether b begins like a SentencePiece model: a protobuf of
 // pieces, each a text, a float score and perhaps a kind (sentencepiece_model.proto).
-// At least four pieces, or all that the bytes hold, must parse.
+// The first four pieces must parse; no model has fewer.
 func sentencePieces(b []byte) bool {
 	for n := 0; n < 4; n++ {
 		if len(b) < 2 || b[0] != 0x0a {

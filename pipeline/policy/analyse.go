@@ -15,11 +15,12 @@ type reading struct {
 	// by type: a field of a struct can only be read where the checked expression
 	// selects it. They are what is marked unknown.
 	leaves []leaf
-	// inElement are the facts that evaluation can reach through "it".
+	// inElement are the facts that evaluation can reach through "it": those of
+	// the element, or the list itself where its elements are plain values.
 	inElement []leaf
 	// refs are the facts as the expression names them: what a finding shows as
 	// evidence. The path of a fact of "it" starts with the list it comes from.
-	refs []path
+	refs []concrete
 	// usesElement is true where the expression names "it".
 	usesElement bool
 }
@@ -46,7 +47,7 @@ func analyse(checked *ast.AST, words *vocabulary, list path, report func(id int6
 		if list == nil || !a.roots[element] || !l.path.startsWith(list) {
 			continue
 		}
-		if selected || len(l.path) == len(list) {
+		if len(l.path) > len(list) && selected || len(l.path) == len(list) && !l.list {
 			out.inElement = append(out.inElement, l)
 		}
 	}
@@ -54,7 +55,8 @@ func analyse(checked *ast.AST, words *vocabulary, list path, report func(id int6
 		// A list is evidence by what was looked at in its elements.
 		longer := func(p path) bool { return len(p) > len(ref) && p.startsWith(ref) }
 		if !slices.ContainsFunc(a.refs, longer) {
-			out.refs = append(out.refs, ref)
+			ref = settled(ref)
+			out.refs = append(out.refs, concrete{ref, entryOf(ref)})
 		}
 	}
 	return out
@@ -141,7 +143,7 @@ func (a *analysis) visitComprehension(c ast.ComprehensionExpr, id int64) {
 	a.visit(c.IterRange())
 	from, isFact := a.pathOf(c.IterRange())
 	local := map[string]path{c.AccuVar(): nil, c.IterVar(): nil}
-	if isFact && from != nil && a.checked.GetType(c.IterRange().ID()).Kind() == types.ListKind && !c.HasIterVar2() {
+	if isFact && from != nil && a.holdsFacts(c.IterRange()) && !c.HasIterVar2() {
 		local[c.IterVar()] = from.element(anyElement)
 	}
 	if c.HasIterVar2() {
@@ -191,7 +193,7 @@ func (a *analysis) pathOf(e ast.Expr) (path, bool) {
 			return nil, false
 		}
 		p, ok := a.pathOf(call.Args()[0])
-		if !ok || p == nil || a.checked.GetType(call.Args()[0].ID()).Kind() != types.ListKind {
+		if !ok || p == nil || !a.holdsFacts(call.Args()[0]) {
 			return p, ok
 		}
 		if i, isInt := call.Args()[1].AsLiteral().(types.Int); isInt && i >= 0 {
@@ -206,6 +208,13 @@ func (a *analysis) pathOf(e ast.Expr) (path, bool) {
 // of groups, which is evidence of nothing by itself.
 func (a *analysis) isGroup(e ast.Expr) bool {
 	return a.checked.GetType(e.ID()).Kind() == types.StructKind
+}
+
+// holdsFacts tells whether an expression is a list whose elements are groups of
+// facts. The elements of other lists are no facts of their own.
+func (a *analysis) holdsFacts(e ast.Expr) bool {
+	t := a.checked.GetType(e.ID())
+	return t.Kind() == types.ListKind && t.Parameters()[0].Kind() == types.StructKind
 }
 
 func holdsGroup(t *types.Type) bool {

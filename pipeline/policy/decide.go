@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/interpreter"
 
 	"weighbridge/pipeline"
 )
@@ -48,6 +50,8 @@ type hole struct {
 	name path
 	// weak is true where the fact is known, on too weak a basis.
 	weak bool
+	// list is true for a list that holds facts.
+	list bool
 }
 
 // maxTraced bounds for how many weak facts it is found out one by one whether a
@@ -64,6 +68,7 @@ func (x *expression) decide(ctx context.Context, v *view, it *item, accept pipel
 	if err != nil || got.truth != no || len(weak) == 0 {
 		return got, err
 	}
+	unknown = outside(unknown, weak)
 	got, err = x.evaluate(ctx, v, it, slices.Concat(unknown, weak))
 	if err != nil || len(got.reliedOn) < 2 || len(got.reliedOn) > maxTraced {
 		return got, err
@@ -101,24 +106,32 @@ func (x *expression) restingOn(ctx context.Context, v *view, it *item, candidate
 // holes lists the facts that the expression can read and that are unknown, and
 // those that are known on a basis weaker than accept.
 func (x *expression) holes(v *view, it *item, accept pipeline.Basis) (unknown, weak []hole) {
-	add := func(c concrete, seen path) (known bool) {
+	add := func(l leaf, c concrete, seen path, weakToo bool) {
 		basis, known := v.basis(c.entry)
+		h := hole{seen: seen, name: asNamed(c.entry), weak: known, list: l.list}
 		switch {
 		case !known:
-			unknown = append(unknown, hole{seen: seen, name: asNamed(c.entry)})
-		case weaker(basis, accept):
-			weak = append(weak, hole{seen: seen, name: asNamed(c.entry), weak: true})
+			unknown = append(unknown, h)
+		case weakToo && weaker(basis, accept):
+			weak = append(weak, h)
 		}
-		return known
 	}
-	var lists []path // unknown lists: nothing in them needs a mark of its own
+	// Nothing in a list that is itself a hole needs a mark of its own.
+	var unknownLists, weakLists []path
 	for _, l := range x.leaves {
 		for _, c := range v.expand(concrete{l.path, l.entry}) {
-			if inAny(lists, c.path) {
+			if inAny(unknownLists, c.path) {
 				continue
 			}
-			if known := add(c, c.path); !known && l.list {
-				lists = append(lists, c.path)
+			add(l, c, c.path, !inAny(weakLists, c.path))
+			if !l.list {
+				continue
+			}
+			switch basis, known := v.basis(c.entry); {
+			case !known:
+				unknownLists = append(unknownLists, c.path)
+			case weaker(basis, accept):
+				weakLists = append(weakLists, c.path)
 			}
 		}
 	}
@@ -132,12 +145,28 @@ func (x *expression) holes(v *view, it *item, accept pipeline.Basis) (unknown, w
 			if len(c.path) > at {
 				seen = append(seen, c.path[at+1:]...)
 			}
-			add(c, seen)
+			add(l, c, seen, true)
 		}
 	}
 	return unknown, weak
 }
 
+// outside returns the unknown facts that do not lie in a list that is itself weak:
+// beside the list they say nothing more.
+func outside(unknown, weak []hole) []hole {
+	var lists []path
+	for _, h := range weak {
+		if h.list {
+			lists = append(lists, h.seen)
+		}
+	}
+	if lists == nil {
+		return unknown
+	}
+	return slices.DeleteFunc(slices.Clone(unknown), func(h hole) bool { return inAny(lists, h.seen) })
+}
+
+// inAny tells whether p lies below one of several lists.
 func inAny(lists []path, p path) bool {
 	for _, list := range lists {
 		if len(p) > len(list) && p.startsWith(list) {
@@ -149,6 +178,9 @@ func inAny(lists []path, p path) bool {
 
 // evaluate runs the program once with the holes marked unknown.
 func (x *expression) evaluate(ctx context.Context, v *view, it *item, holes []hole) (ruling, error) {
+	if err := ctx.Err(); err != nil {
+		return ruling{}, err
+	}
 	vars := v.vars
 	if it != nil {
 		vars = maps.Clone(v.vars)
@@ -163,8 +195,8 @@ func (x *expression) evaluate(ctx context.Context, v *view, it *item, holes []ho
 		return ruling{reason: err.Error()}, nil
 	}
 	out, _, err := x.program.ContextEval(ctx, partial)
-	if ended := context.Cause(ctx); ended != nil {
-		return ruling{}, ended
+	if errors.Is(err, interpreter.InterruptError{}) {
+		return ruling{}, err
 	}
 	if err != nil {
 		return ruling{reason: failure(err)}, nil

@@ -69,7 +69,7 @@
 // facts rank between attested and declared, so that only declared takes them. What
 // was not matched only because of weaker facts is evaluated again with those marked
 // unknown: if that leaves the rule open, it is undetermined, and the weak facts it
-// then lacks are its "relied_on".
+// then lacks are its "relied_on", a weak list standing for all that lies in it.
 //
 // The same holds for "applies". That a pack does not apply lifts each of its rules,
 // so it may rest on no weaker a basis than the rule accepts. The rules it cannot

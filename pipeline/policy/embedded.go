@@ -36,8 +36,9 @@ func Embedded(name string) (*Pack, error) {
 	return Load(bytes.NewReader(source), name+".yaml")
 }
 
-// DefaultMode returns the mode of a pack that nobody configured: the packs that
-// need no answers from people enforce, all others report.
+// DefaultMode returns the mode of a pack that nobody configured: seed-article and
+// integrity enforce and all others report, so that a first run is no wall of
+// questions.
 func DefaultMode(name string) pipeline.Mode {
 	switch name {
 	case "seed-article", "integrity":

@@ -107,5 +107,3 @@ func weight(lower, estimate, upper int64) []fact {
 	}
 	return out
 }
-
-func ptr[T any](v T) *T { return &v }

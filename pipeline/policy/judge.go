@@ -11,6 +11,9 @@ import (
 	"weighbridge/pipeline"
 )
 
+// maxElements bounds the elements that one rule with "for" is evaluated on.
+const maxElements = 10_000
+
 // Selected is a pack with the mode in which it takes part.
 type Selected struct {
 	Pack *Pack
@@ -65,9 +68,6 @@ func (j *Judge) Judge(ctx context.Context, facts *pipeline.FactSet, asOf time.Ti
 	findings := []pipeline.Finding{}
 	v := newView(facts)
 	for _, s := range j.selected {
-		if ended := context.Cause(ctx); ended != nil {
-			return nil, ended
-		}
 		c := &caseOf{Selected: s, view: v, day: asOf.Format(day)}
 		if err := c.judge(ctx); err != nil {
 			return nil, err
@@ -186,6 +186,10 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 		}
 		return j, err
 	}
+	if n := v.length(r.list); n > maxElements {
+		reason := fmt.Sprintf("%s has %s elements, and a rule looks at %s at most", r.For, thousands(uint64(n)), thousands(maxElements))
+		return judgment{ruling: ruling{reason: reason}}, nil
+	}
 	var matched []*item
 	j := judgment{ruling: ruling{truth: no}}
 	for i := range v.length(r.list) {
@@ -294,19 +298,17 @@ func (r *Rule) asks(v *view, it *item) []string {
 
 // evidence lists the known facts that an expression names, with their values.
 func (c *caseOf) evidence(x *expression, it *item) []pipeline.FindingEvidence {
-	var places []path
+	var places []concrete
 	for _, ref := range x.refs {
-		if it != nil && len(ref) > len(it.list) && ref.startsWith(it.list) {
-			ref = ref.at(len(it.list), it.index)
+		if it != nil && len(ref.path) > len(it.list) && ref.path.startsWith(it.list) {
+			ref = concrete{ref.path.at(len(it.list), it.index), ref.entry.at(len(it.list), it.index)}
 		}
-		for _, place := range c.view.expand(concrete{path: ref}) {
-			places = append(places, place.path)
-		}
+		places = append(places, c.view.expand(ref)...)
 	}
 	out := []pipeline.FindingEvidence{}
-	for _, p := range sortPaths(places) {
-		if value, known := c.view.value(p, entryOf(p)); known {
-			out = append(out, pipeline.FindingEvidence{Fact: p.String(), Value: value})
+	for _, place := range places {
+		if value, known := c.view.value(place.path, place.entry); known {
+			out = append(out, pipeline.FindingEvidence{Fact: place.path.String(), Value: value})
 		}
 	}
 	return out

@@ -237,7 +237,10 @@ func (l *loader) expression(node *yaml.Node, what string, rule *Rule) {
 	if rule.list != nil && !rule.when.usesElement {
 		l.problems.Add(document.Child(node, "when"), "%s is evaluated for every element of %s and never looks at %q", what, rule.For, element)
 	}
-	rule.Reads = names(rule.when.refs)
+	rule.Reads = []string{}
+	for _, ref := range rule.when.refs {
+		rule.Reads = append(rule.Reads, ref.path.String())
+	}
 }
 
 func rankOf[T comparable](all []T, one T) int {

@@ -79,7 +79,7 @@ func (f factName) show(v *view, it *item) string {
 	if !f.interval {
 		return showFact(v, f.in(it))
 	}
-	lower, upper := showFact(v, f.in(it).field("lower")), showFact(v, f.in(it).field("upper"))
+	lower, upper := showFact(v, settled(f.in(it).field("lower"))), showFact(v, settled(f.in(it).field("upper")))
 	if lower == upper {
 		return lower
 	}

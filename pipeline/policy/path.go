@@ -10,8 +10,9 @@ import (
 // anyElement stands for the index of every element of a list.
 const anyElement = -1
 
-// step is one part of a fact's path: the name of a field, or the index of an
-// element where name is "".
+// step is one part of a fact's path. Where name is "", it is the index of an element
+// of a list. Else it is the field of that name, and index is the field's number in
+// its struct, once the path is [settled].
 type step struct {
 	name  string
 	index int
@@ -45,8 +46,11 @@ func (p path) with(s step) path {
 	return append(slices.Clip(slices.Clone(p)), s)
 }
 
+// field returns the path of a field below p. It is not settled.
 func (p path) field(name string) path { return p.with(step{name: name}) }
-func (p path) element(i int) path     { return p.with(step{index: i}) }
+
+// element returns the path of an element of the list at p.
+func (p path) element(i int) path { return p.with(step{index: i}) }
 
 // matches tells whether p and q name the same fact where an index of
 // [anyElement] equals every index.
@@ -76,6 +80,9 @@ func (p path) startsWith(prefix path) bool {
 // comparePaths orders paths by name, and elements of a list by number.
 func comparePaths(p, q path) int {
 	return slices.CompareFunc(p, q, func(a, b step) int {
+		if a.name != "" {
+			return cmp.Compare(a.name, b.name)
+		}
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.index, b.index))
 	})
 }

@@ -144,6 +144,11 @@ func TestThreeValues(t *testing.T) {
 			rule{when: `weights.access != "published" && destination.country == "DE"`, accept: "attested"},
 			[]fact{declared("weights.access", "published"), declared("destination.country", "DE")}, undetermined, names{}, names{"weights.access"},
 		},
+		"weak list and elements, by index": {
+			rule{when: `datasets[0].license == "x" && datasets[1].license == "x"`, accept: "attested"},
+			[]fact{declared("datasets", []pipeline.Dataset{}), declared("datasets[0].license", "y"), declared("datasets[1].id", "b"), declared("datasets[2].license", "y")},
+			undetermined, names{}, names{"datasets"},
+		},
 		"weak list": {
 			rule{when: `datasets.exists(d, d.license == "x")`, accept: "attested"},
 			[]fact{declared("datasets", []pipeline.Dataset{}), attested("datasets[0].license", "y")}, undetermined, names{}, names{"datasets"},

@@ -54,8 +54,8 @@ func (v *view) basis(p path) (basis pipeline.Basis, ok bool) {
 	return entry.Basis, ok
 }
 
-// at returns the value at a path without its pointer. It is not valid where there
-// is nothing at the path.
+// at returns the value at a settled path without its pointer. It is not valid where
+// there is nothing at the path.
 func (v *view) at(p path) reflect.Value {
 	value := reflect.ValueOf(&v.set.Facts).Elem()
 	for _, s := range p {
@@ -69,11 +69,7 @@ func (v *view) at(p path) reflect.Value {
 		case s.name == "" && value.Kind() == reflect.Slice && s.index >= 0 && s.index < value.Len():
 			value = value.Index(s.index)
 		case s.name != "" && value.Kind() == reflect.Struct:
-			field, ok := fieldByJSON(value.Type(), s.name)
-			if !ok {
-				return reflect.Value{}
-			}
-			value = value.FieldByIndex(field.Index)
+			value = value.Field(s.index)
 		default:
 			return reflect.Value{}
 		}

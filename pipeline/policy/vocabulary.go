@@ -49,7 +49,7 @@ func (v *vocabulary) add(t reflect.Type, at, list path) {
 		if name == "" {
 			continue
 		}
-		here := at.field(name)
+		here := at.with(step{name: name, index: i})
 		ft := t.Field(i).Type
 		if ft.Kind() == reflect.Pointer {
 			ft = ft.Elem()
@@ -78,29 +78,44 @@ func isPlain(t reflect.Type) bool {
 
 // entryOf returns the path of the index entry that vouches for the fact at p.
 func entryOf(p path) path {
+	_, list, plain := walk(p)
+	if list != nil && plain {
+		return list
+	}
+	return p
+}
+
+// settled returns p with the numbers of its fields filled in.
+func settled(p path) path {
+	out, _, _ := walk(p)
+	return out
+}
+
+// walk follows a path through the types of the facts. It returns the path with the
+// numbers of its fields, the innermost list on the way, and whether what the path
+// ends at always has a value.
+func walk(p path) (out, list path, plain bool) {
 	t := factsType
-	var list path
+	out = slices.Clone(p)
 	for i, s := range p {
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
 		switch {
 		case s.name == "" && t.Kind() == reflect.Slice:
-			list, t = p[:i], t.Elem()
+			list, t = out[:i], t.Elem()
 		case s.name != "" && t.Kind() == reflect.Struct:
 			field, ok := fieldByJSON(t, s.name)
 			if !ok {
-				return p
+				return out, nil, false
 			}
+			out[i].index = field.Index[0]
 			t = field.Type
 		default:
-			return p
+			return out, nil, false
 		}
 	}
-	if list != nil && isPlain(t) {
-		return list
-	}
-	return p
+	return out, list, isPlain(t)
 }
 
 // elementStruct returns the struct type of a list's elements.
@@ -146,7 +161,7 @@ func resolve(name string, elem reflect.Type) (path, reflect.Type, error) {
 		if !ok {
 			return nil, nil, fmt.Errorf("there is no fact %q: %q is none of %s", name, part, strings.Join(fieldNames(t), ", "))
 		}
-		at, t = at.field(part), field.Type
+		at, t = at.with(step{name: part, index: field.Index[0]}), field.Type
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
@@ -201,22 +216,16 @@ func jsonName(f reflect.StructField) string {
 func asNamed(p path) path {
 	t := factsType
 	for i, s := range p {
-		for t.Kind() == reflect.Pointer {
+		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
-		switch {
-		case t == intervalType:
+		if t == intervalType {
 			return p[:i]
-		case s.name == "" && t.Kind() == reflect.Slice:
+		}
+		if s.name == "" {
 			t = t.Elem()
-		case t.Kind() == reflect.Struct:
-			field, ok := fieldByJSON(t, s.name)
-			if !ok {
-				return p
-			}
-			t = field.Type
-		default:
-			return p
+		} else {
+			t = t.Field(s.index).Type
 		}
 	}
 	return p

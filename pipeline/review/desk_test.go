@@ -365,6 +365,23 @@ func TestDesk_VotesLapse(t *testing.T) {
 	require.Equal(t, pipeline.StateApproved, after.State)
 }
 
+// A vote whose term ends before the quorum is reached does not make one.
+func TestDesk_VoteWithATermThatIsOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.record(weighing("1", "1", pipeline.VerdictBlock))
+	until := b.now.Add(time.Hour)
+	vote := ballot(c.ID, ada, pipeline.DecisionApprove)
+	vote.Until = &until
+	b.must(b.desk.Decide(t.Context(), vote))
+	b.now = until
+	c = b.must(b.decide(c.ID, bob, pipeline.DecisionApprove))
+	require.Equal(t, pipeline.StateClaimed, c.State)
+	c = b.must(b.decide(c.ID, cem, pipeline.DecisionApprove))
+	require.Equal(t, pipeline.StateApproved, c.State)
+	require.Nil(t, c.ExpiresAt)
+}
+
 func TestDesk_StrongerQuorumReopensAnApproval(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -556,4 +573,19 @@ func TestNamedBound(t *testing.T) {
 		require.Equal(t, want, got, "%.60s", comment)
 		require.Equal(t, want > 0, ok)
 	}
+}
+
+func FuzzNamedBound(f *testing.F) {
+	for _, seed := range []string{"70.6B", "70,553,706,496", "7e10", "1_000_000 t", "9e99", "0.0000001k", "１２"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, comment string) {
+		bound, ok := review.NamedBound(comment)
+		require.Equal(t, ok, bound > 0)
+		require.GreaterOrEqual(t, bound, int64(0))
+		if ok { // what was read is read the same when it is written plainly
+			again, _ := review.NamedBound(fmt.Sprint(bound))
+			require.Equal(t, bound, again)
+		}
+	})
 }

@@ -43,4 +43,6 @@
 //     and every one of them names a number of parameters in its comment, not below
 //     what the headers prove.
 //   - A quorum's approval ends with the earliest term that one of its votes asked for.
+//     A vote whose term is over before the quorum is reached counts no longer; who
+//     gave it votes again in the next round.
 package review

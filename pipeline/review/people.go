@@ -111,7 +111,7 @@ func decide(a act, f pipeline.CaseFile, b pipeline.Ballot) (pipeline.CaseChange,
 	for _, v := range f.Decisions {
 		if v.Round == d.c.Round && v.Actor.Same(a.by) {
 			return pipeline.CaseChange{}, forbidden(fmt.Sprintf("%s has voted on this case already", a.by.Name),
-				"the next vote must come from another reviewer: "+Lacking(f))
+				"the next vote must come from another reviewer: "+Lacking(f, a.at))
 		}
 	}
 	bound, err := acceptedBound(c, b.Kind, text)
@@ -139,8 +139,8 @@ func decide(a act, f pipeline.CaseFile, b pipeline.Ballot) (pipeline.CaseChange,
 		d.c.State = pipeline.StateChangesRequested
 		d.event(pipeline.EventChangesRequested, nil)
 	default:
-		if Lacking(f) == "" {
-			d.approve(approvals(f))
+		if Lacking(f, a.at) == "" {
+			d.approve(approvals(f, a.at))
 		}
 	}
 	return d.change()

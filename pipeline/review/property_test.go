@@ -1,10 +1,13 @@
 package review_test
 
 import (
+	"context"
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -16,71 +19,80 @@ import (
 // the promises of the state machine hold.
 func TestDesk_AnySequence(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
-	rapid.Check(t, func(t *rapid.T) {
-		b := newBook()
-		now := start
-		desk := review.New(b, review.WithClock(func() time.Time { return now }))
-		people := rapid.SampledFrom([]pipeline.Actor{sub, ada, bob, cem, lea, person("SUB"), person("Ada")})
-		verdicts := rapid.SampledFrom([]pipeline.Verdict{pipeline.VerdictClear, pipeline.VerdictReview, pipeline.VerdictInconclusive, pipeline.VerdictBlock})
-		quorums := rapid.SampledFrom([]pipeline.Quorum{"", pipeline.QuorumOne, pipeline.QuorumTwo, pipeline.QuorumTwoAndLegal})
-		few := rapid.SampledFrom([]string{"1", "2", "3"})
+	for i := range 5 { // five times the usual hundred sequences
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			rapid.Check(t, func(t *rapid.T) { anySequence(ctx, t) })
+		})
+	}
+}
 
-		pick := func() pipeline.Case {
-			cases := b.sorted()
-			if len(cases) == 0 {
-				return pipeline.Case{}
+func anySequence(ctx context.Context, t *rapid.T) {
+	b := newBook()
+	now := start
+	desk := review.New(b, review.WithClock(func() time.Time { return now }))
+	people := rapid.SampledFrom([]pipeline.Actor{sub, ada, bob, cem, lea, person("SUB"), person("Ada")})
+	verdicts := rapid.SampledFrom([]pipeline.Verdict{pipeline.VerdictClear, pipeline.VerdictReview, pipeline.VerdictInconclusive, pipeline.VerdictBlock})
+	quorums := rapid.SampledFrom([]pipeline.Quorum{"", pipeline.QuorumOne, pipeline.QuorumTwo, pipeline.QuorumTwoAndLegal})
+	few := rapid.SampledFrom([]string{"1", "2", "3"})
+
+	pick := func() pipeline.Case {
+		cases := b.sorted()
+		if len(cases) == 0 {
+			return pipeline.Case{}
+		}
+		return rapid.SampledFrom(cases).Draw(t, "case")
+	}
+	version := func(c pipeline.Case) int64 { return rapid.SampledFrom([]int64{0, c.Version, 1}).Draw(t, "version") }
+
+	before, events := b.sorted(), 0
+	grounds := map[uuid.UUID]ground{}
+	actions := map[string]func(*rapid.T){
+		"record": func(t *rapid.T) {
+			w := weighing(few.Draw(t, "pins"), few.Draw(t, "headers"), verdicts.Draw(t, "verdict"))
+			w.Report.Findings = []pipeline.Finding{{Mode: pipeline.ModeEnforce, Effect: pipeline.EffectReview, Quorum: quorums.Draw(t, "quorum")}}
+			if rapid.Bool().Draw(t, "hashed") {
+				d := digest(few.Draw(t, "content"))
+				w.Report.Artifact.ContentDigest = &d
 			}
-			return rapid.SampledFrom(cases).Draw(t, "case")
-		}
-		version := func(c pipeline.Case) int64 { return rapid.SampledFrom([]int64{0, c.Version, 1}).Draw(t, "version") }
-
-		before, events := b.sorted(), 0
-		actions := map[string]func(*rapid.T){
-			"record": func(t *rapid.T) {
-				w := weighing(few.Draw(t, "pins"), few.Draw(t, "headers"), verdicts.Draw(t, "verdict"))
-				w.Report.Findings = []pipeline.Finding{{Mode: pipeline.ModeEnforce, Effect: pipeline.EffectReview, Quorum: quorums.Draw(t, "quorum")}}
-				if rapid.Bool().Draw(t, "hashed") {
-					d := digest(few.Draw(t, "content"))
-					w.Report.Artifact.ContentDigest = &d
-				}
-				_, err := desk.Record(ctx, w, people.Draw(t, "who"))
-				require.NoError(t, err)
-			},
-			"claim": func(t *rapid.T) {
-				c := pick()
-				_, _ = desk.Claim(ctx, pipeline.Claim{Case: c.ID, Version: version(c), Actor: people.Draw(t, "who"), TakeOver: rapid.Bool().Draw(t, "over")})
-			},
-			"release": func(t *rapid.T) {
-				c := pick()
-				_, _ = desk.Release(ctx, pipeline.Claim{Case: c.ID, Version: version(c), Actor: people.Draw(t, "who")})
-			},
-			"comment": func(t *rapid.T) {
-				c := pick()
-				_, _ = desk.Comment(ctx, pipeline.Remark{Case: c.ID, Actor: people.Draw(t, "who"), Text: "x"})
-			},
-			"decide": func(t *rapid.T) {
-				c := pick()
-				vote := ballot(c.ID, people.Draw(t, "who"), rapid.SampledFrom(pipeline.DecisionKinds()).Draw(t, "kind"))
-				vote.Version = version(c)
-				if rapid.Bool().Draw(t, "term") {
-					until := now.Add(time.Hour)
-					vote.Until = &until
-				}
-				_, _ = desk.Decide(ctx, vote)
-			},
-			"wait": func(t *rapid.T) {
-				now = now.Add(40 * time.Minute)
-				_, err := desk.Expire(ctx)
-				require.NoError(t, err)
-			},
-			"": func(t *rapid.T) {
-				hold(t, b, before, b.events[events:], now)
-				before, events = b.sorted(), len(b.events)
-			},
-		}
-		t.Repeat(actions)
-	})
+			_, err := desk.Record(ctx, w, people.Draw(t, "who"))
+			require.NoError(t, err)
+		},
+		"claim": func(t *rapid.T) {
+			c := pick()
+			_, _ = desk.Claim(ctx, pipeline.Claim{Case: c.ID, Version: version(c), Actor: people.Draw(t, "who"), TakeOver: rapid.Bool().Draw(t, "over")})
+		},
+		"release": func(t *rapid.T) {
+			c := pick()
+			_, _ = desk.Release(ctx, pipeline.Claim{Case: c.ID, Version: version(c), Actor: people.Draw(t, "who")})
+		},
+		"comment": func(t *rapid.T) {
+			c := pick()
+			_, _ = desk.Comment(ctx, pipeline.Remark{Case: c.ID, Actor: people.Draw(t, "who"), Text: "x"})
+		},
+		"decide": func(t *rapid.T) {
+			c := pick()
+			vote := ballot(c.ID, people.Draw(t, "who"), rapid.SampledFrom(pipeline.DecisionKinds()).Draw(t, "kind"))
+			vote.Version = version(c)
+			if rapid.Bool().Draw(t, "term") {
+				until := now.Add(time.Hour)
+				vote.Until = &until
+			}
+			_, _ = desk.Decide(ctx, vote)
+		},
+		"wait": func(t *rapid.T) {
+			now = now.Add(40 * time.Minute)
+			_, err := desk.Expire(ctx)
+			require.NoError(t, err)
+		},
+		"": func(t *rapid.T) {
+			hold(t, b, before, b.events[events:], now)
+			stand(t, b, grounds)
+			before, events = b.sorted(), len(b.events)
+		},
+	}
+	t.Repeat(actions)
 }
 
 // hold checks what one action changed, and the whole book.
@@ -124,6 +136,27 @@ func hold(t *rapid.T, b *book, before []pipeline.Case, events []pipeline.AuditEv
 		var err error
 		head, err = head.Check(e)
 		require.NoError(t, err)
+	}
+}
+
+// ground is what somebody saw who voted.
+type ground struct {
+	verdict pipeline.Verdict
+	headers pipeline.Digest
+}
+
+// stand checks that an approval rests on votes that were given on what it approves.
+func stand(t *rapid.T, b *book, grounds map[uuid.UUID]ground) {
+	for id, c := range b.cases {
+		now := ground{c.Verdict, c.HeaderDigest}
+		for _, d := range b.decisions[id] {
+			if _, known := grounds[d.ID]; !known {
+				grounds[d.ID] = now
+			}
+			if c.State == pipeline.StateApproved && d.Round == c.Round && d.Kind == pipeline.DecisionApprove {
+				require.Equal(t, now, grounds[d.ID], "the vote was given on something else")
+			}
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package review
 
 import (
+	"time"
+
 	"weighbridge/pipeline"
 )
 
@@ -38,21 +40,22 @@ func strength(q pipeline.Quorum) int {
 	}
 }
 
-// approvals returns the approving votes of a case's present round.
-func approvals(f pipeline.CaseFile) []pipeline.Decision {
+// approvals returns the approving votes of a case's present round that stand at a
+// time: a vote whose term is over counts no longer.
+func approvals(f pipeline.CaseFile, at time.Time) []pipeline.Decision {
 	var out []pipeline.Decision
 	for _, d := range f.Decisions {
-		if d.Round == f.Case.Round && d.Kind == pipeline.DecisionApprove {
+		if d.Round == f.Case.Round && d.Kind == pipeline.DecisionApprove && (d.Until == nil || d.Until.After(at)) {
 			out = append(out, d)
 		}
 	}
 	return out
 }
 
-// Lacking says who must still approve a case before its quorum is reached, as in
-// "one more reviewer", and returns "" where it is reached.
-func Lacking(f pipeline.CaseFile) string {
-	votes := approvals(f)
+// Lacking says who must still approve a case at a time before its quorum is reached,
+// as in "one more reviewer", and returns "" where it is reached.
+func Lacking(f pipeline.CaseFile, at time.Time) string {
+	votes := approvals(f, at)
 	need := strength(f.Case.Quorum)
 	if twoAtLeast(f.Case.Verdict) {
 		need = max(need, 2)

@@ -14,11 +14,11 @@ import (
 // maxReported bounds how many faults one error message lists.
 const maxReported = 20
 
-// Problem is one fault of a document.
-type Problem struct {
-	// Line and Column count from 1, in lines and characters.
-	Line, Column int
-	Message      string
+// problem is one fault of a document. Its place counts from 1, in lines and
+// characters.
+type problem struct {
+	line, column int
+	message      string
 }
 
 // Problems collects the faults of a document, so that its author sees all of them
@@ -28,7 +28,7 @@ type Problems struct {
 	Name string
 	// Hint is what the author can do about them.
 	Hint string
-	list []Problem
+	list []problem
 }
 
 // Add records a fault at the place of node. The message is one sentence without
@@ -44,7 +44,7 @@ func (p *Problems) Add(node *yaml.Node, format string, args ...any) {
 // AddAt records a fault at a line and column. A place that is not known is the
 // start of the document.
 func (p *Problems) AddAt(line, column int, format string, args ...any) {
-	p.list = append(p.list, Problem{Line: max(line, 1), Column: max(column, 1), Message: fmt.Sprintf(format, args...)})
+	p.list = append(p.list, problem{line: max(line, 1), column: max(column, 1), message: fmt.Sprintf(format, args...)})
 }
 
 // Len is the number of faults recorded so far.
@@ -57,8 +57,8 @@ func (p *Problems) Err() error {
 	if len(p.list) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(p.list, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	slices.SortStableFunc(p.list, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
 	})
 	p.list = slices.Compact(p.list)
 	var lines []string
@@ -67,7 +67,7 @@ func (p *Problems) Err() error {
 			lines = append(lines, fmt.Sprintf("and %d more", len(p.list)-maxReported))
 			break
 		}
-		lines = append(lines, fmt.Sprintf("%s:%d:%d: %s", p.Name, one.Line, one.Column, one.Message))
+		lines = append(lines, fmt.Sprintf("%s:%d:%d: %s", p.Name, one.line, one.column, one.message))
 	}
 	return &pipeline.Error{Code: pipeline.CodeInvalid, Message: strings.Join(lines, "\n"), Hint: p.Hint}
 }

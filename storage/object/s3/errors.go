@@ -51,6 +51,7 @@ var credentialHints = map[string]string{
 	"TokenRefreshRequired":  "the session must be renewed; sign in again",
 	"RequestTimeTooSkewed":  "the clock of this machine is wrong; set it",
 	"AuthFailure":           "check the access key and the secret key",
+	"XAdminUserNotFound":    "the store does not know this access key; check AWS_ACCESS_KEY_ID", // versitygw, with status 404
 }
 
 // refusal turns an answer that is no success into an error. It reads at most

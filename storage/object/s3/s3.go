@@ -152,7 +152,7 @@ func (s *Store) List(ctx context.Context, token string) (pipeline.Page, error) {
 			if !refused(err) {
 				return page, err
 			}
-			s.remember(false) // versions exist, but these credentials may not list them
+			s.remember(false) // they may not be listed by these credentials, or not in a way to be trusted
 		}
 		return s.listCurrent(ctx, at)
 	}
@@ -188,8 +188,8 @@ func (s *Store) remember(versioned bool) bool {
 	return versioned
 }
 
-// refused reports whether a store does not offer a call or not to these
-// credentials, as opposed to being unable to answer it.
+// refused reports whether a store does not offer a call, or not to these credentials,
+// or answers it with something else, as opposed to being unable to answer just now.
 func refused(err error) bool {
 	if errors.Is(err, pipeline.ErrDenied) {
 		var answer minio.ErrorResponse
@@ -243,6 +243,7 @@ func (s *Store) listVersions(ctx context.Context, at pageToken) (pipeline.Page, 
 	}))
 	defer stop()
 	b := pageBuilder{src: s.src, after: at.Last}
+	var before minio.ObjectInfo
 	for count := 0; count < storage.PageSize; {
 		info, more := next()
 		if !more || info.Err != nil {
@@ -259,6 +260,11 @@ func (s *Store) listVersions(ctx context.Context, at pageToken) (pipeline.Page, 
 		if !info.IsLatest || info.IsDeleteMarker {
 			continue
 		}
+		// Stores differ on whether the version that a page starts behind comes again.
+		if info.Key == at.Last || info.Key == before.Key && info.VersionID == before.VersionID {
+			continue
+		}
+		before = info
 		id := info.VersionID
 		if id == "null" {
 			id = "" // stored before versions were kept
@@ -392,7 +398,7 @@ func checkRange(resp *http.Response, t target, o pipeline.Object, offset, length
 		return wrong("the store answered with status %d and the whole object where a range was asked for", resp.StatusCode)
 	}
 	if !identity(resp) {
-		return wrong("the answer is encoded as %q where plain bytes were asked for", word(resp.Header.Get("Content-Encoding")))
+		return wrong("the answer is encoded as %q where plain bytes were asked for", printable(resp.Header.Get("Content-Encoding")))
 	}
 	got := resp.Header.Get("Content-Range")
 	if want := fmt.Sprintf("bytes %d-%d/%d", offset, offset+length-1, o.Size); got != want {

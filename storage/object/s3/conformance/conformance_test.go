@@ -38,13 +38,13 @@ func TestVersionedBucket(t *testing.T) {
 	t.Parallel()
 	objecttest.Run(t, func(t *testing.T) objecttest.Harness {
 		bucket := server.bucket(t)
-		require.NoError(t, server.writer(t).EnableVersioning(t.Context(), bucket))
+		require.NoError(t, server.writer.EnableVersioning(t.Context(), bucket))
 		return objecttest.Harness{
 			Open:      func(t *testing.T) pipeline.Store { return server.open(t, bucket, server.options()) },
 			Put:       func(t *testing.T, path string, data []byte) { server.upload(t, bucket, "p/"+path, string(data)) },
 			PutBeside: func(t *testing.T, path string, data []byte) { server.upload(t, bucket, "p-2/"+path, string(data)) },
 			Remove: func(t *testing.T, path string) {
-				require.NoError(t, server.writer(t).RemoveObject(t.Context(), bucket, "p/"+path, minio.RemoveObjectOptions{}))
+				require.NoError(t, server.writer.RemoveObject(t.Context(), bucket, "p/"+path, minio.RemoveObjectOptions{}))
 			},
 			Missing:       missing,
 			KeepsVersions: true,
@@ -55,12 +55,12 @@ func TestVersionedBucket(t *testing.T) {
 func TestDeletedVersionIsAChange(t *testing.T) {
 	t.Parallel()
 	bucket := server.bucket(t)
-	require.NoError(t, server.writer(t).EnableVersioning(t.Context(), bucket))
+	require.NoError(t, server.writer.EnableVersioning(t.Context(), bucket))
 	server.upload(t, bucket, "p/a.bin", "one")
 	s := server.open(t, bucket, server.options())
 	o := objecttest.Pin(t, s, "a.bin")
 	require.NotEmpty(t, o.VersionID)
-	require.NoError(t, server.writer(t).RemoveObject(t.Context(), bucket, "p/a.bin", minio.RemoveObjectOptions{VersionID: o.VersionID}))
+	require.NoError(t, server.writer.RemoveObject(t.Context(), bucket, "p/a.bin", minio.RemoveObjectOptions{VersionID: o.VersionID}))
 	_, err := objecttest.Read(t.Context(), s, o, 0, 3)
 	require.ErrorIs(t, err, pipeline.ErrChanged)
 }

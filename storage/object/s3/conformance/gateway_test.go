@@ -37,6 +37,8 @@ const (
 type gateway struct {
 	address string
 	root    string
+	// writer writes through the gateway, which Weighbridge never does.
+	writer  *minio.Client
 	buckets atomic.Int64
 }
 
@@ -72,6 +74,10 @@ func serve(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	if server.address, err = freeAddress(); err != nil {
+		return 0, err
+	}
+	server.writer, err = minio.New(server.address, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Region: region})
+	if err != nil {
 		return 0, err
 	}
 	backend, err := posix.New(server.root, meta.XattrMeta{}, posix.PosixOpts{VersioningDir: versions})
@@ -157,16 +163,8 @@ func (g *gateway) open(t *testing.T, bucket string, opts s3.Options) *s3.Store {
 	return s
 }
 
-// writer is a client that writes through the gateway, which Weighbridge never does.
-func (g *gateway) writer(t *testing.T) *minio.Client {
-	t.Helper()
-	client, err := minio.New(g.address, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Region: region})
-	require.NoError(t, err)
-	return client
-}
-
 func (g *gateway) upload(t *testing.T, bucket, key string, data string) {
 	t.Helper()
-	_, err := g.writer(t).PutObject(t.Context(), bucket, key, strings.NewReader(data), int64(len(data)), minio.PutObjectOptions{})
+	_, err := g.writer.PutObject(t.Context(), bucket, key, strings.NewReader(data), int64(len(data)), minio.PutObjectOptions{})
 	require.NoError(t, err)
 }

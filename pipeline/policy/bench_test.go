@@ -1,0 +1,59 @@
+package policy_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/policy"
+)
+
+// manyRules is a pack of n rules over facts of every kind.
+func manyRules(n int) string {
+	var b strings.Builder
+	b.WriteString("pack: many\nversion: \"1\"\ntitle: Many\nrules:\n")
+	expressions := []string{
+		`params.effective_lower > 10000000000 || params.effective_upper > 10000000000`,
+		`training.flops.upper >= 1e26 && weights.access != "published"`,
+		`destination.country in ["CU", "IR", "KP", "SY"] && !end_use.military`,
+		`datasets.exists(d, d.personal && d.origin_country == "CN")`,
+		`architecture.agrees == false || size(index.problems) > 0`,
+	}
+	for i := range n {
+		one := rule{when: expressions[i%len(expressions)], message: "{{params.effective_estimate}} to {{destination.country}}", ask: "[weights.access]", accept: "attested"}.text()
+		b.WriteString(strings.Replace(one[strings.Index(one, "  - id:"):], "T-01", fmt.Sprintf("T-%03d", i), 1))
+	}
+	return b.String()
+}
+
+// BenchmarkJudge evaluates one hundred rules on one case.
+func BenchmarkJudge(b *testing.B) {
+	pack := loadText(b, manyRules(100))
+	judge, err := policy.NewJudge([]policy.Selected{{Pack: pack, Mode: pipeline.ModeEnforce}})
+	require.NoError(b, err)
+	set := facts(append(weight(70_553_706_496, 70_553_706_496, 70_553_706_496),
+		measured("submission.present", true), declared("destination.country", "DE"), declared("end_use.military", false),
+		measured("architecture.agrees", true), measured("index.problems", []string{}),
+		declared("datasets", []pipeline.Dataset{}), declared("datasets[0].personal", false), declared("datasets[1].personal", true),
+		declared("datasets[1].origin_country", "FR"))...)
+	b.ReportAllocs()
+	for b.Loop() {
+		findings, err := judge.Judge(b.Context(), set, today)
+		if err != nil || len(findings) == 0 {
+			b.Fatal(len(findings), err)
+		}
+	}
+}
+
+// BenchmarkLoad loads and compiles the seed-article pack.
+func BenchmarkLoad(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := policy.Embedded("seed-article"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
