@@ -90,6 +90,29 @@ type Params struct {
 	SetAside []Aside `json:"set_aside"`
 	// WidenedBy lists what keeps the three ends of the interval apart.
 	WidenedBy []Widening `json:"widened_by"`
+	// Sets lists the sets of files that hold weights, the largest first. Sets of the
+	// same structure are copies or slices of one model: lower counts such a group
+	// once, estimate and upper count all.
+	Sets []WeightSet `json:"sets"`
+	// LargestSet is the estimate of the largest set; Estimate is that of all.
+	LargestSet *int64 `json:"largest_set"`
+	// Whole estimates the whole model where the artifact is a part of one.
+	Whole *int64 `json:"whole"`
+}
+
+// WeightSet is the files that belong to one copy, variant or component of a model.
+type WeightSet struct {
+	// Name is the path that the files share, with {} for the numbers of shards.
+	Name string `json:"name"`
+	// Files counts the members that are there, Missing those that are not.
+	Files   int64 `json:"files"`
+	Missing int64 `json:"missing"`
+	// Estimate is the number of parameters in the files that are there.
+	Estimate int64 `json:"estimate"`
+	// Kind is model, optimizer or ema.
+	Kind string `json:"kind"`
+	// SameAs names the set that has the same structure, "" for none.
+	SameAs string `json:"same_as"`
 }
 
 // Aside is a group of tensors that are stored and are no parameters.
@@ -157,6 +180,10 @@ type Quantization struct {
 type Adapter struct {
 	// Kind is the method, such as "lora".
 	Kind *string `json:"kind"`
+	// Modules counts the matrices of the base that the adapter changes.
+	Modules *int64 `json:"modules"`
+	// Full counts the parameters of whole matrices that the adapter stores.
+	Full *int64 `json:"full"`
 	// Base is the model that the adapter's config names.
 	Base *string `json:"base"`
 }

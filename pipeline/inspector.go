@@ -60,6 +60,9 @@ type ReadResult struct {
 	Explained bool
 	// Inert is true where the object was understood and holds no parameters.
 	Inert bool
+	// Unexplained is how many bytes of an explained object no tensor accounts for
+	// and no rule of the format does; each may hold eight parameters.
+	Unexplained int64
 }
 
 // File is one object in the hands of a reader.

@@ -8,122 +8,6 @@ import (
 	"strings"
 )
 
-// DType is the element type of a tensor as its header names it.
-type DType uint8
-
-// The element types of safetensors (counting.md section 1.2: tensor.rs bitsize).
-const (
-	DTypeUnknown DType = iota
-	BOOL
-	U8
-	I8
-	F8E5M2
-	F8E4M3
-	F8E8M0
-	F8E4M3FNUZ
-	F8E5M2FNUZ
-	I16
-	U16
-	F16
-	BF16
-	I32
-	U32
-	F32
-	I64
-	U64
-	F64
-	C64
-	F4
-	F6E2M3
-	F6E3M2
-	dtypeCount
-)
-
-// DTypeClass says what the elements of a type can stand for.
-type DTypeClass uint8
-
-// The classes of element types.
-const (
-	// ClassFloat: one element is one number of the model.
-	ClassFloat DTypeClass = iota + 1
-	// ClassComplex: one element is two numbers of the model.
-	ClassComplex
-	// ClassInteger: an element may be an index, a mask, or a container that
-	// packs several numbers.
-	ClassInteger
-	// ClassScale: an exponent-only type, used for block scales.
-	ClassScale
-)
-
-type dtypeInfo struct {
-	name  string
-	bits  uint64
-	class DTypeClass
-}
-
-var dtypes = [dtypeCount]dtypeInfo{
-	DTypeUnknown: {"unknown", 0, ClassInteger},
-	BOOL:         {"BOOL", 8, ClassInteger},
-	U8:           {"U8", 8, ClassInteger},
-	I8:           {"I8", 8, ClassInteger},
-	F8E5M2:       {"F8_E5M2", 8, ClassFloat},
-	F8E4M3:       {"F8_E4M3", 8, ClassFloat},
-	F8E8M0:       {"F8_E8M0", 8, ClassScale},
-	F8E4M3FNUZ:   {"F8_E4M3FNUZ", 8, ClassFloat},
-	F8E5M2FNUZ:   {"F8_E5M2FNUZ", 8, ClassFloat},
-	I16:          {"I16", 16, ClassInteger},
-	// U16 may hold BF16 in files written by Paddle (counting.md section 1.2).
-	U16:    {"U16", 16, ClassInteger},
-	F16:    {"F16", 16, ClassFloat},
-	BF16:   {"BF16", 16, ClassFloat},
-	I32:    {"I32", 32, ClassInteger},
-	U32:    {"U32", 32, ClassInteger},
-	F32:    {"F32", 32, ClassFloat},
-	I64:    {"I64", 64, ClassInteger},
-	U64:    {"U64", 64, ClassInteger},
-	F64:    {"F64", 64, ClassFloat},
-	C64:    {"C64", 64, ClassComplex},
-	F4:     {"F4", 4, ClassFloat},
-	F6E2M3: {"F6_E2M3", 6, ClassFloat},
-	F6E3M2: {"F6_E3M2", 6, ClassFloat},
-}
-
-var dtypeByName = func() map[string]DType {
-	m := make(map[string]DType, dtypeCount)
-	for d := DTypeUnknown + 1; d < dtypeCount; d++ {
-		m[dtypes[d].name] = d
-	}
-	return m
-}()
-
-// ParseDType returns the type with exactly this name. Names are case-sensitive.
-func ParseDType(name string) (DType, bool) {
-	d, ok := dtypeByName[name]
-	return d, ok
-}
-
-// DTypeOf is [ParseDType] for bytes; it does not allocate.
-func DTypeOf(name []byte) (DType, bool) {
-	d, ok := dtypeByName[string(name)]
-	return d, ok
-}
-
-func (d DType) info() dtypeInfo {
-	if d >= dtypeCount {
-		return dtypes[DTypeUnknown]
-	}
-	return dtypes[d]
-}
-
-// String returns the name that headers use.
-func (d DType) String() string { return d.info().name }
-
-// Bits returns the size of one element in bits, 0 for an unknown type.
-func (d DType) Bits() uint64 { return d.info().bits }
-
-// Class returns what an element can stand for.
-func (d DType) Class() DTypeClass { return d.info().class }
-
 // Tensor is one entry of a header. Shape belongs to the table and must not be
 // changed.
 type Tensor struct {
@@ -139,7 +23,8 @@ type Tensor struct {
 // [Table], whose shape and type were checked.
 func (t Tensor) Bytes() uint64 {
 	n, _ := t.Elements()
-	return n * t.DType.Bits() / 8
+	size, _ := t.DType.Size(n)
+	return size
 }
 
 // Elements returns the product of the dimensions: 1 for a scalar, 0 where a

@@ -101,7 +101,7 @@ func (e *Engine) Run(ctx context.Context, req Request) (*pipeline.Weighing, erro
 	ctx, cancel := context.WithTimeout(ctx, limits.Run)
 	defer cancel()
 	started := time.Now()
-	r := &run{engine: e, req: req, limits: limits, observer: e.Observer}
+	r := &run{engine: e, req: req, limits: limits, observer: e.Observer, wishless: map[string]bool{}}
 	if r.observer == nil {
 		r.observer = Silent{}
 	}
@@ -137,6 +137,8 @@ type run struct {
 	inspections []pipeline.Inspection
 	submission  *pipeline.Submission
 	notes       []string
+	// wishless names the readers that failed when they were asked for a wish.
+	wishless map[string]bool
 }
 
 // session is one reader at work.

@@ -34,9 +34,13 @@ const (
 // fails at it has no wish.
 func (r *run) wish(o pipeline.Object, stage pipeline.Stage) (n int64, wished bool) {
 	for _, s := range r.sessions {
+		if r.wishless[s.name] {
+			continue
+		}
 		var asked int64
 		var ok bool
 		if err := guarded(func() error { asked, ok = s.First(o, stage); return nil }); err != nil {
+			r.wishless[s.name] = true
 			r.fail(s.name, err)
 			continue
 		}

@@ -173,7 +173,8 @@ func checkCase(t *rapid.T, b *book, c pipeline.Case, now time.Time) {
 		require.False(t, voted[key], "nobody votes twice")
 		voted[key] = true
 		refused = refused || d.Kind != pipeline.DecisionApprove
-		if d.Round == c.Round && d.Kind == pipeline.DecisionApprove {
+		stands := d.Until == nil || c.SettledAt == nil || d.Until.After(*c.SettledAt)
+		if d.Round == c.Round && d.Kind == pipeline.DecisionApprove && stands {
 			people++
 			legal = legal || d.Actor.Has(pipeline.RoleLegal)
 		}

@@ -1,0 +1,153 @@
+package pipeline
+
+import (
+	"math"
+	"math/bits"
+)
+
+// DType is the element type of a tensor as its header names it.
+type DType uint8
+
+// The element types of safetensors (counting.md section 1.2: tensor.rs bitsize).
+const (
+	DTypeUnknown DType = iota
+	BOOL
+	U8
+	I8
+	F8E5M2
+	F8E4M3
+	F8E8M0
+	F8E4M3FNUZ
+	F8E5M2FNUZ
+	I16
+	U16
+	F16
+	BF16
+	I32
+	U32
+	F32
+	I64
+	U64
+	F64
+	C64
+	F4
+	F6E2M3
+	F6E3M2
+	dtypeCount
+)
+
+// DTypeClass says what the elements of a type can stand for.
+type DTypeClass uint8
+
+// The classes of element types.
+const (
+	// ClassFloat: one element is one number of the model.
+	ClassFloat DTypeClass = iota + 1
+	// ClassComplex: one element is two numbers of the model.
+	ClassComplex
+	// ClassInteger: an element may be an index, a mask, or a container that
+	// packs several numbers.
+	ClassInteger
+	// ClassScale: an exponent-only type, used for block scales.
+	ClassScale
+)
+
+// dtypeInfo describes a type. A type that is stored in blocks, as those of GGUF are,
+// has the elements and the bits of one block; any other is a block of one.
+type dtypeInfo struct {
+	name  string
+	bits  uint64
+	class DTypeClass
+	block uint64
+}
+
+var dtypes = [dtypeCount]dtypeInfo{
+	DTypeUnknown: {"unknown", 0, ClassInteger, 1},
+	BOOL:         {"BOOL", 8, ClassInteger, 1},
+	U8:           {"U8", 8, ClassInteger, 1},
+	I8:           {"I8", 8, ClassInteger, 1},
+	F8E5M2:       {"F8_E5M2", 8, ClassFloat, 1},
+	F8E4M3:       {"F8_E4M3", 8, ClassFloat, 1},
+	F8E8M0:       {"F8_E8M0", 8, ClassScale, 1},
+	F8E4M3FNUZ:   {"F8_E4M3FNUZ", 8, ClassFloat, 1},
+	F8E5M2FNUZ:   {"F8_E5M2FNUZ", 8, ClassFloat, 1},
+	I16:          {"I16", 16, ClassInteger, 1},
+	// U16 may hold BF16 in files written by Paddle (counting.md section 1.2).
+	U16:    {"U16", 16, ClassInteger, 1},
+	F16:    {"F16", 16, ClassFloat, 1},
+	BF16:   {"BF16", 16, ClassFloat, 1},
+	I32:    {"I32", 32, ClassInteger, 1},
+	U32:    {"U32", 32, ClassInteger, 1},
+	F32:    {"F32", 32, ClassFloat, 1},
+	I64:    {"I64", 64, ClassInteger, 1},
+	U64:    {"U64", 64, ClassInteger, 1},
+	F64:    {"F64", 64, ClassFloat, 1},
+	C64:    {"C64", 64, ClassComplex, 1},
+	F4:     {"F4", 4, ClassFloat, 1},
+	F6E2M3: {"F6_E2M3", 6, ClassFloat, 1},
+	F6E3M2: {"F6_E3M2", 6, ClassFloat, 1},
+}
+
+var dtypeByName = func() map[string]DType {
+	m := make(map[string]DType, dtypeCount)
+	for d := DTypeUnknown + 1; d < dtypeCount; d++ {
+		m[dtypes[d].name] = d
+	}
+	return m
+}()
+
+// ParseDType returns the type with exactly this name. Names are case-sensitive.
+func ParseDType(name string) (DType, bool) {
+	d, ok := dtypeByName[name]
+	return d, ok
+}
+
+// DTypeOf is [ParseDType] for bytes; it does not allocate.
+func DTypeOf(name []byte) (DType, bool) {
+	d, ok := dtypeByName[string(name)]
+	return d, ok
+}
+
+func (d DType) info() dtypeInfo {
+	if d >= dtypeCount {
+		return dtypes[DTypeUnknown]
+	}
+	return dtypes[d]
+}
+
+// String returns the name that headers use.
+func (d DType) String() string { return d.info().name }
+
+// Bits returns the size of one element in bits, rounded up for types that are stored
+// in blocks, and 0 for an unknown type.
+func (d DType) Bits() uint64 {
+	info := d.info()
+	if info.block <= 1 {
+		return info.bits
+	}
+	return (info.bits + info.block - 1) / info.block
+}
+
+// Block returns the number of elements that are stored together, 1 for most types, and
+// the size of such a block in bits.
+func (d DType) Block() (elements, bits uint64) {
+	info := d.info()
+	return max(info.block, 1), info.bits
+}
+
+// Size returns the bytes that n elements take. ok is false where they do not fill whole
+// blocks and bytes, or the size does not fit 63 bits.
+func (d DType) Size(n uint64) (size uint64, ok bool) {
+	elements, each := d.Block()
+	if n%elements != 0 {
+		return 0, false
+	}
+	hi, total := bits.Mul64(n/elements, each)
+	if hi != 0 || total%8 != 0 || total/8 > math.MaxInt64 {
+		return 0, false
+	}
+	return total / 8, true
+}
+
+// Class returns what an element can stand for.
+func (d DType) Class() DTypeClass { return d.info().class }
