@@ -161,9 +161,19 @@ type Architecture struct {
 	Experts *int64 `json:"experts"`
 	// ExpertsPerToken can only be declared: no shape shows it.
 	ExpertsPerToken *int64 `json:"experts_per_token"`
-	// Fingerprint names the structure: it survives renaming of files and
-	// resharding.
+	// Fingerprint names the structure by dtypes and shapes: it survives renaming,
+	// resharding and reordering.
 	Fingerprint *string `json:"fingerprint"`
+	// MatrixFingerprint names it by the parameters of each matrix: it survives
+	// requantising too.
+	MatrixFingerprint *string `json:"matrix_fingerprint"`
+	// Shape is the family that the shapes alone tell.
+	Shape *string `json:"shape"`
+	// Partial is true where the tensors are a part of a model: layers are missing,
+	// or the embedding and the head.
+	Partial *bool `json:"partial"`
+	// LayerSpan is how many layers the whole model has, by the largest number.
+	LayerSpan *int64 `json:"layer_span"`
 }
 
 // Quantization is how the weights are packed.
@@ -174,6 +184,8 @@ type Quantization struct {
 	Bits *int64 `json:"bits"`
 	// Declared is the method that the config names.
 	Declared *string `json:"declared"`
+	// Contradictions says in what the config and the tensors differ.
+	Contradictions []string `json:"contradictions"`
 }
 
 // Adapter is a set of weights that changes another model.

@@ -87,35 +87,81 @@ func TestModels_Plain(t *testing.T) {
 	}
 }
 
-func TestModels_PackedAreNeverBoundedByWhatTheyStore(t *testing.T) {
+func TestModels_Packed(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"gpt-oss-20b", "llama-2-70b-gptq", "deepseek-v3"} {
+	tests := []struct {
+		name, scheme string
+		bits, stored int64
+	}{
+		{"gpt-oss-20b", "mxfp4", 4, 11_956_805_184},
+		{"llama-2-70b-gptq", "gptq", 4, 9_689_833_472},
+		{"deepseek-v3", "fp8", 8, 684_531_386_000},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m, err := fixtures.Load(tt.name)
+			require.NoError(t, err)
+			folder := t.TempDir()
+			require.NoError(t, m.Write(folder))
+			f := inspect(t, folder).Facts
+			require.Equal(t, m.Parameters, *f.Params.Lower, f.Params.WidenedBy)
+			require.Equal(t, m.Parameters, *f.Params.Estimate)
+			require.Equal(t, m.Parameters, *f.Params.Upper, f.Params.WidenedBy)
+			require.Equal(t, m.Parameters, *f.Params.EffectiveUpper)
+			require.Equal(t, tt.stored, *f.Params.StoredElements)
+			require.Equal(t, m.Parameters, sum(f.Params.ByComponent))
+			require.Equal(t, m.Parameters, sum(f.Params.ByDType))
+			require.Equal(t, tt.scheme, *f.Quantization.Scheme)
+			require.Equal(t, tt.bits, *f.Quantization.Bits)
+			require.True(t, *f.Architecture.Agrees, f.Architecture.Contradictions)
+		})
+	}
+}
+
+func TestModels_FurtherTokensApart(t *testing.T) {
+	t.Parallel()
+	m, err := fixtures.Load("deepseek-v3")
+	require.NoError(t, err)
+	folder := t.TempDir()
+	require.NoError(t, m.Write(folder))
+	f := inspect(t, folder).Facts
+	require.Equal(t, int64(13_463_426_304), f.Params.ByComponent["mtp"])
+	require.Equal(t, int64(671_026_419_200), *f.Params.Estimate-f.Params.ByComponent["mtp"])
+	require.Equal(t, int64(61), *f.Architecture.Layers)
+}
+
+func TestModels_Active(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int64{"mixtral-8x7b": 12_879_925_248, "qwen3-30b-a3b": 3_353_032_704} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m, err := fixtures.Load(name)
 			require.NoError(t, err)
 			folder := t.TempDir()
 			require.NoError(t, m.Write(folder))
-			r := inspect(t, folder)
-			require.GreaterOrEqual(t, *r.Facts.Params.EffectiveUpper, m.Parameters)
-			require.True(t, *r.Facts.Architecture.Agrees, r.Facts.Architecture.Contradictions)
+			require.Equal(t, want, *inspect(t, folder).Facts.Params.Active)
 		})
 	}
 }
 
-func TestModels_AdapterHasNoEffectiveCount(t *testing.T) {
+func TestModels_Adapter(t *testing.T) {
 	t.Parallel()
 	m, err := fixtures.Load("llama-3-70b-lora")
 	require.NoError(t, err)
 	folder := t.TempDir()
 	require.NoError(t, m.Write(folder))
-	r := inspect(t, folder)
-	require.Equal(t, int64(828_375_040), *r.Facts.Params.Estimate)
-	require.Nil(t, r.Facts.Params.EffectiveLower)
-	require.Nil(t, r.Facts.Params.EffectiveEstimate)
-	require.Nil(t, r.Facts.Params.EffectiveUpper)
-	require.Equal(t, "lora", *r.Facts.Adapter.Kind)
-	require.NotEmpty(t, *r.Facts.Adapter.Base)
+	f := inspect(t, folder).Facts
+	require.Equal(t, int64(828_375_040), *f.Params.Lower)
+	require.Equal(t, int64(828_375_040), *f.Params.Upper)
+	// Every projection of 80 layers: two of 8192 by 8192, two of 1024, three of 28672.
+	require.Equal(t, int64(80*8192*(2*8192+2*1024+3*28672)), *f.Params.EffectiveLower)
+	require.GreaterOrEqual(t, *f.Params.EffectiveEstimate, *f.Params.EffectiveLower)
+	require.Nil(t, f.Params.EffectiveUpper)
+	require.Equal(t, "lora", *f.Adapter.Kind)
+	require.Equal(t, int64(560), *f.Adapter.Modules)
+	require.Zero(t, *f.Adapter.Full)
+	require.NotEmpty(t, *f.Adapter.Base)
 }
 
 func TestModels_TheLine(t *testing.T) {

@@ -29,7 +29,7 @@ var parts = []struct {
 	component string
 	pieces    []string
 }{
-	{adapterPart, []string{"~lora_", "~hada_w", "~lokr_w", "~ia3_l", "~vera_lambda", "~dora_scale"}},
+	{adapterPart, []string{"~lora_", "lora", "~hada_w", "~lokr_w", "~ia3_l", "~vera_", "~dora_scale", "~oft_r", "~boft_", "~vblora_", "~fourierft_", "~randlora_", "prompt_embeddings"}},
 	{furtherPart, []string{"mtp", "mtp_layers", "mtp_block", "~mtp."}},
 	{visionPart, []string{"~vision_", "visual", "multi_modal_projector", "mm_projector", "image_newline"}},
 	{audioPart, []string{"~audio_"}},

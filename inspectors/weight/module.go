@@ -55,6 +55,9 @@ var joined = []string{"_blocks", "_scales", "_weight_scale_inv", "_weight_scale"
 // split parts a name into stem and leaf. What follows ".weight." belongs to the leaf,
 // because packings hang their tensors below the weight's own name.
 func split(name string) (stem, leaf string) {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 && packingLeaves[name[i+1:]] && !strings.Contains(name, ".weight.") {
+		return name[:i], name[i+1:]
+	}
 	for _, end := range joined {
 		if rest, ok := strings.CutSuffix(name, end); ok && rest != "" && !strings.HasSuffix(rest, ".") && strings.LastIndexByte(name, '.') < len(rest) {
 			return rest, end

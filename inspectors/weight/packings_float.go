@@ -35,12 +35,15 @@ var fp8 = []pipeline.DType{pipeline.F8E4M3, pipeline.F8E5M2, pipeline.F8E4M3FNUZ
 var scaledFloat = packing{
 	name: "fp8", keys: []string{"weight"},
 	aux: []string{"weight_scale_inv", "weight_scale", "scale", "input_scale", "activation_scale", "k_scale", "v_scale", "weight_scale_2", "output_scale"},
-	explain: func(m *module, _ *widths) *packed {
-		w := m.get("weight")
-		if !w.is(fp8...) {
+	explain: func(m *module, w *widths) *packed {
+		q := m.get("weight")
+		if !q.is(fp8...) {
 			return nil
 		}
-		return exactly(w, w.elements(), 8)
+		if q.rank() < 2 {
+			return exactly(q, q.elements(), 8)
+		}
+		return wholeBytes(q, w)
 	},
 }
 
@@ -98,7 +101,7 @@ var mxfp4Pack = packing{
 // modeloptNVFP4: NVIDIA modelopt: the weight keeps its name, as bytes.
 var modeloptNVFP4 = packing{
 	name: "nvfp4", keys: []string{"weight"},
-	aux: []string{"weight_scale", "weight_scale_2", "input_scale", "pre_quant_scale"},
+	aux:     []string{"weight_scale", "weight_scale_2", "input_scale", "pre_quant_scale"},
 	explain: func(m *module, _ *widths) *packed { return grouped(m.get("weight"), m.get("weight_scale"), 16, fp8...) },
 }
 

@@ -78,25 +78,8 @@ var gptq = packing{
 				return exactly(q, mul(mul(c, rows)/b, out), b)
 			}
 		}
-		return byWidth(q, w, out, []uint64{2, 3, 4, 8}, func(b uint64) uint64 { return mul(c, rows) / b })
+		return w.resolve(q, []uint64{2, 3, 4, 8}, mul(c, rows), out)
 	},
-}
-
-// byWidth weighs a packed matrix whose bits nothing stores. The input width is in(b);
-// the bit width for which it is a width of the model is taken, else the smallest.
-func byWidth(q *part, w *widths, out uint64, candidates []uint64, in func(b uint64) uint64) *packed {
-	var matched []uint64
-	for _, b := range candidates {
-		if n := in(b); n > 0 && n == w.hidden {
-			matched = append(matched, b)
-		}
-	}
-	smallest, largest := candidates[0], candidates[len(candidates)-1]
-	if len(matched) == 1 {
-		return exactly(q, mul(out, in(matched[0])), matched[0])
-	}
-	return between(q, mul(out, in(largest)), mul(out, in(smallest)), mul(out, in(smallest)), 0,
-		"nothing tells how many bits a parameter has, so the fewest are taken")
 }
 
 // awqGEMM: AutoAWQ GEMM: columns pack the outputs, so qweight is [in, out/8].
@@ -246,14 +229,14 @@ var marlin24 = packing{
 // weight of the dense shape.
 var sparse24 = packing{
 	name: "sparse-24-bitmask", keys: []string{"compressed"},
-	aux: []string{"bitmask", "shape", "row_offsets", "weight_scale"},
+	aux:     []string{"bitmask", "shape", "row_offsets", "weight_scale"},
 	explain: func(m *module, _ *widths) *packed { return masked(m.get("compressed"), m.get("bitmask")) },
 }
 
 // sparseBitmask: compressed-tensors sparse-bitmask, below the weight's name.
 var sparseBitmask = packing{
 	name: "sparse-bitmask", keys: []string{"weight.compressed"},
-	aux: []string{"weight.bitmask", "weight.shape", "weight.row_offsets"},
+	aux:     []string{"weight.bitmask", "weight.shape", "weight.row_offsets"},
 	explain: func(m *module, _ *widths) *packed { return masked(m.get("weight.compressed"), m.get("weight.bitmask")) },
 }
 

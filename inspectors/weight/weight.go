@@ -2,16 +2,22 @@
 //
 // The count is an interval. Lower is what the headers prove, estimate the most likely
 // count, upper what the bytes could hold. Every tensor of every object adds to all
-// three; what it adds depends on its type, its name and its shape, and a name or a
-// declared number never lowers anything that a shape does not also explain. Whatever
-// is not understood adds eight parameters a byte to upper, so that hiding weights
-// makes a model heavier, not lighter.
+// three; what it adds depends on its type, its name, its shape and its neighbours, and
+// a name or a declared number never lowers anything that a shape does not also
+// explain. Whatever is not understood adds eight parameters a byte to upper, so that
+// hiding weights makes a model heavier, not lighter.
 //
-// A tensor is looked at by a list of rules, in order; the first that explains it
-// decides. Rules for packed weights join the list, the rest of the scale stays.
+// Packed weights are unpacked on paper: tensors that belong together form a module,
+// and the list of packings explains it, each by a rule of its own. An auxiliary tensor
+// (a scale, a zero point) is left out only beside the weight that it serves, and only
+// where it is small against it.
+//
+// Sources: the project's notes on counting, sections 2 (packings), 3 (what counts) and
+// 5 (evasions).
 package weight
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -19,6 +25,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 
 	"weighbridge/pipeline"
 )
@@ -47,21 +54,17 @@ func New() *Deriver { return &Deriver{} }
 func (*Deriver) Name() string { return Name }
 
 // Derive adds the facts of the groups params, quantization and adapter. It uses the
-// fact architecture.family where it is known.
+// facts of the group architecture where they are known.
 func (*Deriver) Derive(ctx context.Context, readings *pipeline.Readings, facts *pipeline.FactSet) error {
 	s := newScale(readings, facts)
-	for _, t := range readings.Tables {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("weigh %s: %w", t.Object, err)
-		}
-		for i := range t.Len() {
-			s.weigh(t, t.At(i))
-		}
+	if err := s.tensors(ctx); err != nil {
+		return err
 	}
 	s.tiedHead()
 	s.setAside()
 	s.objects()
 	s.declared()
+	s.sets()
 	s.report()
 	return nil
 }
@@ -74,19 +77,29 @@ type group struct {
 	pattern   string
 	dtype     pipeline.DType
 	component string
+	kind      string
 	tensors   uint64
 	elements  uint64
 	adds      interval
 	buffer    string // why it is no parameter, or ""
+	serves    string // the packing that it serves, or ""
 	reason    string // why the ends differ, or ""
 	biggest   []uint64
+	experts   uint64 // routed experts that share the group, 0 for none
 }
 
 type groupKey struct {
 	pattern string
 	dtype   pipeline.DType
-	// further is true in a layer that predicts further tokens.
-	further bool
+	// further is true in a layer that predicts further tokens; serves in one whose
+	// tensors serve a packing.
+	further, serves bool
+}
+
+// scheme sums what one packing explained.
+type scheme struct {
+	parameters uint64
+	bits       uint64
 }
 
 // scale is one weighing.
@@ -101,18 +114,24 @@ type scale struct {
 	further map[string]bool
 
 	groups   map[groupKey]*group
+	files    []tableWeight // as readings.Tables
+	schemes  map[string]*scheme
+	logical  map[uint64]uint64 // parameters of one matrix -> how many there are
+	adapted  map[string]*adaptedMatrix
+	full     uint64 // parameters of whole matrices
 	sum      interval
 	stored   uint64
 	overflow bool
 	widening []pipeline.Widening
 	unknown  uint64 // bytes that were not understood
-	adapter  bool
 
 	buf []byte
 }
 
 func newScale(readings *pipeline.Readings, facts *pipeline.FactSet) *scale {
-	s := &scale{readings: readings, facts: facts, groups: map[groupKey]*group{}, further: furtherLayers(readings.Tables)}
+	s := &scale{readings: readings, facts: facts, groups: map[groupKey]*group{}, further: furtherLayers(readings.Tables),
+		files: make([]tableWeight, len(readings.Tables)), schemes: map[string]*scheme{}, logical: map[uint64]uint64{},
+		adapted: map[string]*adaptedMatrix{}}
 	if f := facts.Facts.Architecture.Family; f != nil {
 		s.family = *f
 	}
@@ -132,6 +151,12 @@ func (s *scale) add(to *uint64, n uint64) {
 	*to = sum
 }
 
+func (s *scale) addInterval(to *interval, n interval) {
+	s.add(&to.lower, n.lower)
+	s.add(&to.estimate, n.estimate)
+	s.add(&to.upper, n.upper)
+}
+
 func (s *scale) times(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	if hi != 0 || lo > math.MaxInt64 {
@@ -141,68 +166,162 @@ func (s *scale) times(a, b uint64) uint64 {
 	return lo
 }
 
-// weigh puts one tensor on the scale.
-func (s *scale) weigh(t *pipeline.Table, tensor pipeline.Tensor) {
-	s.buf = pipeline.AppendPattern(s.buf[:0], tensor.Name)
-	further := len(s.further) > 0 && s.further[layerPrefix(tensor.Name)]
-	g := s.groups[groupKey{string(s.buf), tensor.DType, further}] // does not allocate
-	if g == nil {
-		g = &group{pattern: string(s.buf), dtype: tensor.DType, component: componentOf(s.buf, further)}
-		s.groups[groupKey{g.pattern, g.dtype, further}] = g
+func product(shape []uint64) uint64 {
+	n, _ := pipeline.Product(shape)
+	return n
+}
+
+// tensors puts every tensor on the scale. Where all are plain, each stands for itself;
+// else they are gathered into modules first.
+func (s *scale) tensors(ctx context.Context) error {
+	allPlain := true
+	for ti, t := range s.readings.Tables {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("weigh %s: %w", t.Object, err)
+		}
+		for i := range t.Len() {
+			tensor := t.At(i)
+			s.files[ti].see(tensor)
+			allPlain = allPlain && plain(tensor.Name, tensor.DType)
+		}
 	}
+	if allPlain {
+		for ti, t := range s.readings.Tables {
+			for i := range t.Len() {
+				s.weighPlain(int32(ti), t.At(i))
+			}
+		}
+		return nil
+	}
+	w := measure(s.readings.Tables)
+	all := modules(s.readings.Tables)
+	for i := range all {
+		explain(&all[i], w)
+	}
+	w.decide()
+	for i := range all {
+		s.weighModule(&all[i], explain(&all[i], w))
+	}
+	return nil
+}
+
+// decide settles the bit width for matrices that do not touch the hidden size, where
+// all that do agree.
+func (w *widths) decide() {
+	if len(w.votes) == 1 {
+		for b := range w.votes {
+			w.decided = b
+		}
+	}
+}
+
+// weighModule puts the tensors of a module on the scale.
+func (s *scale) weighModule(m *module, g *packed) {
+	if g == nil {
+		for i := range m.parts {
+			s.weighPlain(m.parts[i].table, m.parts[i].tensor)
+		}
+		return
+	}
+	if s.schemes[g.scheme] == nil {
+		s.schemes[g.scheme] = &scheme{}
+	}
+	known := s.schemes[g.scheme]
+	s.add(&known.parameters, g.adds.estimate)
+	known.bits = max(known.bits, g.bits)
+	for i := range m.parts {
+		p := &m.parts[i]
+		switch {
+		case p == g.weight:
+			gr := s.put(p.table, p.tensor, g.adds, "")
+			if g.reason != "" {
+				gr.reason = g.reason
+			}
+			s.logical[g.adds.estimate]++
+			s.add(&s.full, g.adds.estimate)
+		case g.serves(p):
+			s.put(p.table, p.tensor, interval{}, g.scheme)
+		default:
+			s.weighPlain(p.table, p.tensor)
+		}
+	}
+}
+
+// weighPlain puts a tensor on the scale that stands for itself.
+func (s *scale) weighPlain(table int32, tensor pipeline.Tensor) {
 	elements, ok := tensor.Elements()
 	s.overflow = s.overflow || !ok
+	adds, reason := s.alone(tensor, elements)
+	g := s.put(table, tensor, adds, "")
+	if reason != "" {
+		g.reason = reason
+	}
+	if why := buffer(g.pattern, tensor); why != "" && g.tensors == 1 {
+		g.buffer = why
+	} else if why == "" {
+		g.buffer = ""
+	}
+	if g.component == adapterPart {
+		s.adapt(tensor)
+		return
+	}
+	if len(tensor.Shape) >= 2 && g.buffer == "" {
+		s.logical[adds.estimate]++
+		s.add(&s.full, adds.estimate)
+	}
+}
+
+// put adds a tensor to its group. serves names the packing that an auxiliary tensor
+// serves, "" for any other.
+func (s *scale) put(table int32, tensor pipeline.Tensor, adds interval, serves string) *group {
+	s.buf = pipeline.AppendPattern(s.buf[:0], tensor.Name)
+	further := len(s.further) > 0 && s.further[layerPrefix(tensor.Name)]
+	g := s.groups[groupKey{string(s.buf), tensor.DType, further, serves != ""}] // does not allocate
+	if g == nil {
+		g = &group{pattern: string(s.buf), dtype: tensor.DType, component: componentOf(s.buf, further), kind: kindOf(s.buf), serves: serves}
+		s.groups[groupKey{g.pattern, g.dtype, further, serves != ""}] = g
+	}
+	if g.component == expertsPart {
+		g.experts = max(g.experts, expertsIn(g.pattern, tensor))
+	}
+	elements := product(tensor.Shape)
 	g.tensors++
 	s.add(&g.elements, elements)
 	s.add(&s.stored, elements)
 	if len(g.biggest) == 0 || elements > product(g.biggest) {
 		g.biggest = tensor.Shape
 	}
-	if g.component == adapterPart {
-		s.adapter = true
+	s.addInterval(&g.adds, adds)
+	f := &s.files[table]
+	s.addInterval(&f.adds, adds)
+	if g.kind != "" {
+		f.kinds[g.kind] += elements
 	}
-	if why := buffer(g.pattern, tensor); why != "" && g.buffer == "" && g.tensors == 1 {
-		g.buffer = why
-	} else if why == "" {
-		g.buffer = ""
-	}
-	n := s.parameters(tensor, elements, g)
-	s.add(&g.adds.lower, n.lower)
-	s.add(&g.adds.estimate, n.estimate)
-	s.add(&g.adds.upper, n.upper)
+	return g
 }
 
-func product(shape []uint64) uint64 {
-	n, _ := pipeline.Product(shape)
-	return n
-}
+// mostFlat is how many elements a tensor of one dimension may have before it looks
+// like packed data: above the longest vocabulary.
+const mostFlat = 1 << 20
 
-// parameters says what one tensor adds, without a look at any other.
-func (s *scale) parameters(tensor pipeline.Tensor, elements uint64, g *group) interval {
+// alone says what a tensor adds that no packing explains.
+func (s *scale) alone(tensor pipeline.Tensor, elements uint64) (interval, string) {
 	switch tensor.DType.Class() {
 	case pipeline.ClassFloat:
-		return interval{elements, elements, elements}
+		if elements > mostFlat && slices.Max(tensor.Shape) == elements {
+			return interval{elements, elements, s.times(tensor.Bytes(), perByte)},
+				"a long row of floats may be a container for packed parameters, so each byte may hold eight"
+		}
+		return interval{elements, elements, elements}, ""
 	case pipeline.ClassComplex:
 		n := s.times(elements, 2)
-		return interval{n, n, n}
+		return interval{n, n, n}, ""
 	}
-	g.reason = fmt.Sprintf("%s may be a container for several parameters; no packing explains it, so each byte may hold eight", tensor.DType)
-	return interval{0, 0, s.times(tensor.Bytes(), perByte)}
+	return interval{0, 0, s.times(tensor.Bytes(), perByte)},
+		fmt.Sprintf("%s may be a container for several parameters; no packing explains it, so each byte may hold eight", tensor.DType)
 }
 
-// total sums the groups, and what was found beside them, into the three ends.
-func (s *scale) total() {
-	for _, g := range s.groups {
-		s.add(&s.sum.lower, g.adds.lower)
-		s.add(&s.sum.estimate, g.adds.estimate)
-		s.add(&s.sum.upper, g.adds.upper)
-	}
-	for _, w := range s.widening {
-		s.add(&s.sum.upper, uint64(w.Upper))
-	}
-}
-
-// objects adds what is not a table: eight parameters for each byte that nobody
+// objects adds what is not in a table: eight parameters for each byte that nobody
 // understood.
 func (s *scale) objects() {
 	var inert uint64
@@ -210,21 +329,30 @@ func (s *scale) objects() {
 		size := uint64(max(o.Size, o.PointerSize))
 		why := "the object was not understood, so each byte may hold eight parameters"
 		switch {
+		case o.Explained && o.Unexplained > 0:
+			size = uint64(o.Unexplained)
+			why = "the object holds bytes that no tensor accounts for, each of which may hold eight parameters"
 		case o.Explained && !o.Inert, size == 0:
 			continue
 		case o.Inert && o.Size <= mostInert && inert+size <= mostInertSum:
 			inert += size
 			continue
 		case o.Inert:
-			why = fmt.Sprintf("the object is %s and larger than such a file may be before it counts as weights", o.Format)
+			why = fmt.Sprintf("the object is %s and larger than such files may be before they count as weights", o.Format)
 		case o.PointerSize > 0:
 			why = "the object is a pointer; the file that it stands for may hold eight parameters in each byte"
 		case o.Status == pipeline.InspectionMalformed || o.Status == pipeline.InspectionFailed:
 			why = "the object could not be read, so each byte may hold eight parameters"
 		}
 		s.add(&s.unknown, size)
-		s.widening = append(s.widening, pipeline.Widening{Name: o.Path, Upper: int64(s.times(size, perByte)), Reason: why})
+		s.widen(o.Path, interval{upper: s.times(size, perByte)}, why)
 	}
+}
+
+// widen adds to the interval something that is in no group.
+func (s *scale) widen(name string, adds interval, reason string) {
+	s.addInterval(&s.sum, adds)
+	s.widening = append(s.widening, pipeline.Widening{Name: name, Lower: int64(adds.lower), Estimate: int64(adds.estimate), Upper: int64(adds.upper), Reason: reason})
 }
 
 // declared finds the largest count that the artifact states of itself. It may raise
@@ -232,6 +360,12 @@ func (s *scale) objects() {
 func (s *scale) declared() {
 	var most int64
 	var evidence pipeline.Evidence
+	if known := s.facts.Facts.Params.Declared; known != nil {
+		most = *known
+		if entry, ok := s.facts.Entry("params.declared"); ok && len(entry.Evidence) > 0 {
+			evidence = entry.Evidence[0]
+		}
+	}
 	for _, t := range s.readings.Tables {
 		if n, err := strconv.ParseInt(t.Metadata["total_parameters"], 10, 64); err == nil && n > most {
 			most, evidence = n, t.Evidence()
@@ -253,6 +387,10 @@ func (s *scale) setAside() {
 	room := max(estimate/50, 200_000_000)
 	aside := []pipeline.Aside{}
 	for _, g := range s.sorted() {
+		if g.serves != "" {
+			aside = append(aside, pipeline.Aside{Name: g.pattern, Tensors: int64(g.tensors), Elements: int64(g.elements), Reason: "serves a weight packed as " + g.serves})
+			continue
+		}
 		if g.buffer == "" || !s.plausible(g) {
 			continue
 		}
@@ -265,6 +403,7 @@ func (s *scale) setAside() {
 		g.adds = interval{0, 0, s.times(kept, max(1, g.dtype.Bits()))}
 		aside = append(aside, pipeline.Aside{Name: g.pattern, Tensors: int64(g.tensors), Elements: int64(g.elements - kept), Reason: g.buffer})
 	}
+	slices.SortStableFunc(aside, func(a, b pipeline.Aside) int { return cmp.Compare(b.Elements, a.Elements) })
 	s.facts.Set("params.set_aside", aside, pipeline.BasisMeasured)
 }
 
@@ -286,9 +425,9 @@ func (s *scale) tiedHead() {
 	var embedding, head *group
 	for _, g := range s.sorted() {
 		switch {
-		case g.component == "embedding" && g.tensors == 1 && (embedding == nil || g.elements > embedding.elements):
+		case g.component == embeddingPart && g.tensors == 1 && (embedding == nil || g.elements > embedding.elements):
 			embedding = g
-		case g.component == "head" && g.tensors == 1 && (head == nil || g.elements > head.elements):
+		case g.component == headPart && g.tensors == 1 && (head == nil || g.elements > head.elements):
 			head = g
 		}
 	}
@@ -306,24 +445,15 @@ var tied = map[string]bool{
 
 // sorted returns the groups in order of pattern.
 func (s *scale) sorted() []*group {
-	out := slices.Collect(maps.Values(s.groups))
-	slices.SortFunc(out, func(a, b *group) int {
-		if a.pattern != b.pattern {
-			if a.pattern < b.pattern {
-				return -1
-			}
-			return 1
-		}
-		if a.dtype != b.dtype {
-			return int(a.dtype) - int(b.dtype)
-		}
-		if a.component < b.component {
-			return -1
-		}
-		return 1
+	return slices.SortedFunc(maps.Values(s.groups), func(a, b *group) int {
+		return cmp.Or(strings.Compare(a.pattern, b.pattern), cmp.Compare(a.dtype, b.dtype), strings.Compare(a.component, b.component), strings.Compare(a.serves, b.serves))
 	})
-	return out
 }
+
+const (
+	mostEvidence = 8
+	mostWidening = 100
+)
 
 // report writes the facts.
 func (s *scale) report() {
@@ -335,41 +465,48 @@ func (s *scale) report() {
 		evidence = append(evidence, t.Evidence())
 	}
 	set := func(name string, v any) { s.facts.Set(name, v, pipeline.BasisMeasured, evidence...) }
-	s.total()
+	for _, g := range s.groups {
+		s.addInterval(&s.sum, g.adds)
+	}
 	s.raise()
 	set("objects.unknown_bytes", int64(min(s.unknown, math.MaxInt64)))
+	set("params.stored_elements", int64(min(s.stored, math.MaxInt64)))
 	if s.overflow {
-		// A count that does not fit is no count: the ends stay unknown.
-		set("params.stored_elements", int64(min(s.stored, math.MaxInt64)))
-		return
+		return // a count that does not fit is no count: the ends stay unknown
 	}
-	set("params.stored_elements", int64(s.stored))
-	set("params.lower", int64(s.sum.lower))
-	set("params.estimate", int64(s.sum.estimate))
-	set("params.upper", int64(s.sum.upper))
 	byDType, byComponent := map[string]int64{}, map[string]int64{}
+	var inGroups uint64
 	for _, g := range s.sorted() {
 		if n := int64(g.adds.estimate); n > 0 {
 			byDType[g.dtype.String()] += n
 			byComponent[g.component] += n
+			inGroups += g.adds.estimate
 		}
 		if g.adds.lower != g.adds.estimate || g.adds.estimate != g.adds.upper {
 			s.widening = append(s.widening, pipeline.Widening{Name: g.pattern, Lower: int64(g.adds.lower),
 				Estimate: int64(g.adds.estimate), Upper: int64(g.adds.upper), Reason: g.reason})
 		}
 	}
+	if rest := int64(s.sum.estimate - inGroups); rest > 0 { // what is extrapolated has no dtype
+		byDType["unknown"] += rest
+		byComponent[otherPart] += rest
+	}
 	set("params.by_dtype", byDType)
 	set("params.by_component", byComponent)
-	slices.SortStableFunc(s.widening, func(a, b pipeline.Widening) int {
-		return int(min(1, max(-1, (b.Upper-b.Lower)-(a.Upper-a.Lower))))
-	})
+	set("params.lower", int64(s.sum.lower))
+	set("params.estimate", int64(s.sum.estimate))
+	set("params.upper", int64(s.sum.upper))
+	slices.SortStableFunc(s.widening, func(a, b pipeline.Widening) int { return cmp.Compare(b.Upper-b.Lower, a.Upper-a.Lower) })
 	if len(s.widening) > mostWidening {
 		s.widening = s.widening[:mostWidening]
 	}
 	set("params.widened_by", append([]pipeline.Widening{}, s.widening...))
+	s.active()
 	s.quantization(set)
-	if s.isAdapter() {
-		s.adapterFacts()
+	if len(s.logical) > 0 {
+		set("architecture.matrix_fingerprint", s.matrixFingerprint())
+	}
+	if s.isAdapter() && s.adapterFacts() {
 		return
 	}
 	set("params.effective_lower", int64(s.sum.lower))
@@ -377,45 +514,19 @@ func (s *scale) report() {
 	set("params.effective_upper", int64(s.sum.upper))
 }
 
-const (
-	mostEvidence = 8
-	mostWidening = 100
-)
-
-// raise lets a declared count raise the upper end.
+// raise lets a declared count, and the whole of which this is a part, raise the upper
+// end.
 func (s *scale) raise() {
 	if n := s.facts.Facts.Params.Declared; n != nil && uint64(*n) > s.sum.upper {
-		s.widening = append(s.widening, pipeline.Widening{Name: "total_parameters", Upper: *n - int64(s.sum.upper),
-			Reason: "the artifact declares more parameters than its tensors show"})
-		s.sum.upper = uint64(*n)
+		s.widen("total_parameters", interval{upper: uint64(*n) - s.sum.upper}, "the artifact declares more parameters than its tensors show")
 	}
-}
-
-// quantization says how plain weights are stored. What packed ones are is not decided
-// here.
-func (s *scale) quantization(set func(string, any)) {
-	plain := true
-	most, dtype := uint64(0), pipeline.DTypeUnknown
-	sums := map[pipeline.DType]uint64{}
-	for _, g := range s.groups {
-		plain = plain && (g.adds.upper == g.adds.estimate || g.buffer != "")
-		sums[g.dtype] += g.adds.estimate
+	a := s.facts.Facts.Architecture
+	if a.Partial == nil || !*a.Partial || a.Layers == nil || a.LayerSpan == nil || *a.Layers == 0 {
+		return
 	}
-	for d, n := range sums {
-		if n > most || (n == most && d < dtype) {
-			most, dtype = n, d
-		}
-	}
-	for _, c := range s.readings.Configs {
-		for _, path := range []string{"quantization_config", "text_config.quantization_config", "compression_config"} {
-			if method, _, ok := c.Text(path+".quant_method", path+".quantization_method"); ok {
-				s.facts.Set("quantization.declared", method, pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + path})
-				plain = false
-			}
-		}
-	}
-	if plain && most > 0 && dtype.Bits() >= 16 {
-		set("quantization.scheme", "none")
-		set("quantization.bits", int64(dtype.Bits()))
+	whole := s.times(s.sum.estimate/uint64(*a.Layers), uint64(max(*a.LayerSpan, *a.Layers)))
+	s.facts.Set("params.whole", int64(whole), pipeline.BasisEstimated)
+	if whole > s.sum.upper {
+		s.widen("the rest of the model", interval{upper: whole - s.sum.upper}, "the tensors are a part of a model; the whole is estimated from its layers")
 	}
 }

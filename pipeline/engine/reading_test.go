@@ -102,7 +102,9 @@ func TestReading_HeaderFetchesOnlyWhatTheFirstReadLacks(t *testing.T) {
 			m, s := store()
 			m.Put("o", content)
 			reader := fake{
-				first: func(_ pipeline.Object, stage pipeline.Stage) (int64, bool) { return 1000, stage == pipeline.StageBodies },
+				first: func(_ pipeline.Object, stage pipeline.Stage) (int64, bool) {
+					return 1000, stage == pipeline.StageBodies
+				},
 				sniff: named("o"),
 				read: func(ctx context.Context, f pipeline.File) (pipeline.ReadResult, error) {
 					body, err := f.Header(ctx, n)

@@ -70,7 +70,7 @@ EXIT STATUS
 				w.Report.Case = &pipeline.CaseRef{ID: ruling.Case.ID, State: ruling.Case.State}
 			}
 		}
-		result, exit := decideGate(w.Report.Verdict, ruling)
+		result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)
 		if f.json() {
 			err = report.JSON(c.env.Stdout, gated{&w.Report, result})
 		} else if err = report.Table(c.env.Stdout, &w.Report); err == nil {
@@ -108,9 +108,10 @@ func await(ctx context.Context, queue *app.Queue, r *pipeline.Report, wait time.
 	}
 }
 
-// decideGate turns verdict and ruling into the gate's answer. A rejection closes the
-// gate even where the verdict has become clear since.
-func decideGate(v pipeline.Verdict, ruling pipeline.Ruling) (gateResult, error) {
+// decideGate turns verdict and ruling into the gate's answer. Where there is a queue, a
+// clear verdict opens the gate only where the case is cleared too: one that a person
+// rejected, or asked changes of, waits for a person even when it has become clear.
+func decideGate(v pipeline.Verdict, ruling pipeline.Ruling, queued bool) (gateResult, error) {
 	result := gateResult{Ruling: ruling.Kind}
 	switch {
 	case ruling.Kind == pipeline.RulingRejected:
@@ -123,10 +124,13 @@ func decideGate(v pipeline.Verdict, ruling pipeline.Ruling) (gateResult, error) 
 			result.Reason += "; it is bound to this store's pins and ends when they do"
 		}
 		return result, nil
-	case v == pipeline.VerdictClear:
+	case v == pipeline.VerdictClear && (!queued || ruling.Kind == pipeline.RulingCleared):
 		result.Open = true
 		result.Reason = "the verdict is clear"
 		return result, nil
+	case v == pipeline.VerdictClear:
+		result.Reason = "the verdict is clear, but a person rejected these bytes or asked for changes, and has not decided again"
+		return result, status(exitReview)
 	}
 	result.Reason = map[pipeline.Verdict]string{
 		pipeline.VerdictReview:       "a person must decide, and no valid approval covers these bytes and this submission",
