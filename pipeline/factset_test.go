@@ -101,7 +101,6 @@ func TestFactSet_PanicsOnFaultsOfTheProgram(t *testing.T) {
 		"negative index":    {"datasets[-1].id", "a"},
 		"int for int64":     {"params.lower", 1},
 		"text for number":   {"params.lower", "1"},
-		"pointer":           {"params.lower", ptr(int64(1))},
 		"number for a flag": {"index.present", int64(1)},
 	}
 	for name, tt := range tests {

@@ -15,10 +15,7 @@ import (
 // a matched enforced review rule or an undecided enforced rule that would review or
 // block; else clear.
 func Conclude(findings []Finding, inspections []Inspection, facts *Facts) (Verdict, []string) {
-	verdict := VerdictClear
-	for _, f := range findings {
-		verdict = verdict.Stronger(f.verdict())
-	}
+	verdict := VerdictOf(findings)
 	reasons := unread(inspections)
 	reasons = append(reasons, incomplete(facts)...)
 	for _, f := range findings {
@@ -30,6 +27,16 @@ func Conclude(findings []Finding, inspections []Inspection, facts *Facts) (Verdi
 		verdict = verdict.Stronger(VerdictInconclusive)
 	}
 	return verdict, reasons
+}
+
+// VerdictOf returns what findings come to by themselves. Only those of packs that
+// enforce count; warn and info findings never change a verdict.
+func VerdictOf(findings []Finding) Verdict {
+	verdict := VerdictClear
+	for _, f := range findings {
+		verdict = verdict.Stronger(f.verdict())
+	}
+	return verdict
 }
 
 // verdict returns what one finding asks for.

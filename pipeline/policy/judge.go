@@ -268,7 +268,7 @@ func (c *caseOf) addQuestion(open judgment, held []*Rule, accept pipeline.Basis)
 		f.Stale = f.Stale || rule.staleOn(c.day)
 	}
 	for _, name := range names(append(open.missing, open.reliedOn...)) {
-		if !isMeasured(name) {
+		if !pipeline.Measurable(name) {
 			f.Ask = append(f.Ask, name)
 		}
 	}

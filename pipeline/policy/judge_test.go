@@ -49,13 +49,13 @@ func TestStaleRules(t *testing.T) {
 	require.Equal(t, pipeline.EffectInfo, stale[0].Effect)
 	require.Equal(t, `"The rule" did not match, but the rule was to be reviewed by 2027-06-01: this result is stale.`, stale[0].Message)
 	require.Equal(t, []pipeline.FindingEvidence{{Fact: "params.lower", Value: int64(3)}}, stale[0].Evidence)
-	require.Equal(t, pipeline.VerdictClear, policy.Verdict(stale))
+	require.Equal(t, pipeline.VerdictClear, pipeline.VerdictOf(stale))
 
 	matched := judgeOn(t, pack, above, onDay(t, "2027-06-02"))
 	require.Len(t, matched, 1)
 	require.True(t, matched[0].Stale)
 	require.Equal(t, pipeline.EffectReview, matched[0].Effect)
-	require.Equal(t, pipeline.VerdictReview, policy.Verdict(matched))
+	require.Equal(t, pipeline.VerdictReview, pipeline.VerdictOf(matched))
 
 	require.True(t, judgeOn(t, pack, facts(), onDay(t, "2027-06-02"))[0].Stale)
 }
@@ -86,7 +86,7 @@ func TestApplies(t *testing.T) {
 	require.Equal(t, pipeline.EffectBlock, open[0].Effect, "the strongest of its rules")
 	require.Equal(t, pipeline.QuorumTwo, open[0].Quorum)
 	require.Equal(t, `It cannot be decided whether the pack "A test" applies: destination.country is unknown.`, open[0].Message)
-	require.Equal(t, pipeline.VerdictReview, policy.Verdict(open))
+	require.Equal(t, pipeline.VerdictReview, pipeline.VerdictOf(open))
 }
 
 // "Does not apply" lifts rules, and a declaration lifts only what accepts it.
@@ -107,7 +107,7 @@ func TestAppliesRestsOnWhatTheRulesAccept(t *testing.T) {
 	held = judge(t, lifted, facts(declared("destination.country", "FR")))
 	require.Len(t, held, 1)
 	require.Equal(t, pipeline.EffectWarn, held[0].Effect, "the block rule accepts the declaration and is lifted")
-	require.Equal(t, pipeline.VerdictClear, policy.Verdict(held))
+	require.Equal(t, pipeline.VerdictClear, pipeline.VerdictOf(held))
 }
 
 func TestAppliesWithNoRuleInEffect(t *testing.T) {
@@ -122,7 +122,7 @@ func TestAppliesThatCannotBeEvaluated(t *testing.T) {
 	got := judge(t, loadText(t, text), facts(measured("params.lower", int64(0))))
 	require.Len(t, got, 1)
 	require.Contains(t, got[0].Message, "the evaluation failed")
-	require.Equal(t, pipeline.VerdictReview, policy.Verdict(got))
+	require.Equal(t, pipeline.VerdictReview, pipeline.VerdictOf(got))
 }
 
 func TestModesAndPacks(t *testing.T) {
@@ -143,8 +143,8 @@ func TestModesAndPacks(t *testing.T) {
 	require.Len(t, findings, 2)
 	require.Equal(t, "test", findings[0].Pack)
 	require.Equal(t, pipeline.ModeReport, findings[0].Mode)
-	require.Equal(t, pipeline.VerdictClear, policy.Verdict(findings[:1]), "a reporting pack changes no verdict")
-	require.Equal(t, pipeline.VerdictReview, policy.Verdict(findings))
+	require.Equal(t, pipeline.VerdictClear, pipeline.VerdictOf(findings[:1]), "a reporting pack changes no verdict")
+	require.Equal(t, pipeline.VerdictReview, pipeline.VerdictOf(findings))
 
 	_, err = policy.NewJudge([]policy.Selected{{Pack: one, Mode: "maybe"}})
 	require.ErrorIs(t, err, pipeline.ErrUsage)
@@ -224,7 +224,7 @@ func TestACostlyEvaluationIsUndetermined(t *testing.T) {
 	require.Equal(t, pipeline.OutcomeUndetermined, got[0].Outcome)
 	require.Len(t, got[0].Evidence, 1, "the list, not its elements")
 	require.Contains(t, got[0].Message, "it costs more than 1,000,000 steps on these facts")
-	require.Equal(t, pipeline.VerdictReview, policy.Verdict(got))
+	require.Equal(t, pipeline.VerdictReview, pipeline.VerdictOf(got))
 }
 
 func TestJudgeIsSafeForConcurrentUse(t *testing.T) {
@@ -279,6 +279,6 @@ func TestVerdict(t *testing.T) {
 		{pipeline.VerdictClear, []pipeline.Finding{finding(report, matched, block), finding(report, undetermined, review, "params.upper")}},
 		{pipeline.VerdictClear, []pipeline.Finding{finding(enforce, pipeline.OutcomeNotMatched, block, "params.upper")}},
 	} {
-		require.Equal(t, tc.want, policy.Verdict(tc.findings), fmt.Sprint(i))
+		require.Equal(t, tc.want, pipeline.VerdictOf(tc.findings), fmt.Sprint(i))
 	}
 }

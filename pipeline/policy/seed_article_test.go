@@ -55,7 +55,7 @@ func TestSeedArticle(t *testing.T) {
 				set.Set("submission.present", false, pipeline.BasisMeasured)
 			}
 			findings := judge(t, pack, set)
-			require.Equal(t, tc.verdict, policy.Verdict(findings))
+			require.Equal(t, tc.verdict, pipeline.VerdictOf(findings))
 			if tc.outcome == "" {
 				require.Empty(t, findings)
 				return
@@ -83,7 +83,7 @@ func TestSeedArticleDoesNotRestOnADeclaredCount(t *testing.T) {
 	require.Equal(t, pipeline.OutcomeUndetermined, findings[0].Outcome)
 	require.Equal(t, []string{"params.effective_upper"}, findings[0].ReliedOn)
 	require.Empty(t, findings[0].Missing)
-	require.Equal(t, pipeline.VerdictReview, policy.Verdict(findings))
+	require.Equal(t, pipeline.VerdictReview, pipeline.VerdictOf(findings))
 }
 
 func TestSeedArticleFinding(t *testing.T) {

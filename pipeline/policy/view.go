@@ -3,7 +3,6 @@ package policy
 import (
 	"reflect"
 	"slices"
-	"strings"
 
 	"weighbridge/pipeline"
 )
@@ -135,17 +134,6 @@ func (p path) at(i, n int) path {
 func (v *view) unknownEnds(p path) bool {
 	for _, end := range []string{"lower", "upper"} {
 		if _, known := v.basis(p.field(end)); !known {
-			return true
-		}
-	}
-	return false
-}
-
-// isMeasured tells whether a fact is one that only measuring the artifact can
-// establish: the weight and the architecture.
-func isMeasured(name string) bool {
-	for _, group := range []string{"params", "architecture"} {
-		if name == group || strings.HasPrefix(name, group+".") {
 			return true
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"weighbridge/pipeline"
 )
@@ -40,7 +42,14 @@ func Table(w io.Writer, r *pipeline.Report) error {
 	}
 	t.cost(r.Cost)
 	t.line("")
-	t.wrap("", pipeline.Disclaimer)
+	t.wrap("", r.Disclaimer)
+	return t.flush()
+}
+
+// Row writes one more row below a table, in its layout.
+func Row(w io.Writer, label, text string) error {
+	t := &table{w: bufio.NewWriter(w)}
+	t.wrap(label, Clean(text))
 	return t.flush()
 }
 
@@ -50,7 +59,7 @@ func InspectionTable(w io.Writer, r *pipeline.Report) error {
 	t.line("%s", Clean(r.Artifact.Source))
 	t.line("")
 	for i, reason := range r.Reasons {
-		t.row(map[bool]string{true: "Not read"}[i == 0], "%s", Clean(reason))
+		t.row(first(i, "Not read"), "%s", Clean(reason))
 	}
 	t.facts(r)
 	t.objects(r.Artifact.Objects)
@@ -63,6 +72,8 @@ const (
 	labelWidth = 13
 	lineWidth  = 100
 	mostRows   = 40
+	// mostAlike is how many rows of one kind are shown within a part.
+	mostAlike = 5
 )
 
 // table writes labelled rows. The first error stays.
@@ -90,13 +101,18 @@ func (t *table) line(format string, args ...any) {
 // row writes a label and a text, broken into lines where it is long.
 func (t *table) row(label, format string, args ...any) { t.wrap(label, fmt.Sprintf(format, args...)) }
 
-func (t *table) wrap(label, text string) {
-	line := fmt.Sprintf("%-*s", labelWidth, label)
+// wrap writes a text behind its label. Lines break at single spaces only, so that a path
+// with other spaces in it shows as it is; what is broken lines up below the text.
+func (t *table) wrap(label, text string) { t.hang(label, "", text) }
+
+// hang writes a text that is set in by an indent.
+func (t *table) hang(label, indent, text string) {
+	line := fmt.Sprintf("%-*s", labelWidth, label) + indent
 	used := 0
-	for word := range strings.FieldsSeq(text) {
-		if used > 0 && len(line)+1+len(word) > lineWidth {
+	for word := range strings.SplitSeq(text, " ") {
+		if used > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > lineWidth {
 			t.line("%s", line)
-			line, used = strings.Repeat(" ", labelWidth), 0
+			line, used = strings.Repeat(" ", labelWidth)+indent, 0
 		}
 		if used > 0 {
 			line += " "
@@ -111,66 +127,126 @@ func (t *table) wrap(label, text string) {
 func (t *table) facts(r *pipeline.Report) {
 	p := r.Facts.Params
 	t.row("Weight", "%s", weight(p))
-	files, size := 0, r.Artifact.Bytes
+	var files int64
 	for _, o := range r.Artifact.Objects {
 		if o.Role == pipeline.RoleWeights {
 			files++
 		}
 	}
-	t.row("", "%s; %s in %s, %s with weights", dtypes(p), Size(size), plural(int64(len(r.Artifact.Objects)), "file"), Count(int64(files)))
+	stored := fmt.Sprintf("%s in %s, %s with weights", Size(r.Artifact.Bytes), plural(int64(len(r.Artifact.Objects)), "file"), Count(files))
+	if len(p.ByDType) > 0 {
+		stored = strings.Join(largestFirst(p.ByDType), ", ") + "; " + stored
+	}
+	t.row("", "%s", stored)
 	if p.StoredElements != nil && p.Estimate != nil && *p.StoredElements != *p.Estimate {
-		t.row("", "%s elements are stored", Count(*p.StoredElements))
+		t.row("", "stored: %s", plural(*p.StoredElements, "element"))
 	}
-	for _, a := range p.SetAside {
-		t.row("", "set aside: %s in %s %s (%s)", Count(a.Elements), plural(a.Tensors, "tensor"), Clean(a.Name), a.Reason)
-	}
-	for i, w := range p.WidenedBy {
-		if i == 5 {
-			t.row("", "and %s", plural(int64(len(p.WidenedBy)-i), "more group"))
-			break
-		}
-		t.row("", "%s: %s to %s, %s", Clean(w.Name), Count(w.Lower), Count(w.Upper), w.Reason)
-	}
+	t.widening(p.WidenedBy)
+	t.setAside(p.SetAside)
 	if len(p.ByComponent) > 0 {
 		t.row("Made of", "%s", components(p))
 	}
 	if a := r.Facts.Adapter; a != nil {
-		text := "an adapter"
+		text := "of an unknown kind"
 		if a.Kind != nil {
-			text += " (" + Clean(*a.Kind) + ")"
+			text = Clean(*a.Kind)
 		}
 		if a.Base != nil {
 			text += " for " + Clean(*a.Base)
 		}
 		t.row("Adapter", "%s; the weight of its base is not in these bytes", text)
+		t.row("", "with its base: %s", weight(pipeline.Params{Lower: p.EffectiveLower, Estimate: p.EffectiveEstimate, Upper: p.EffectiveUpper}))
 	}
 	t.architecture(r.Facts.Architecture)
-	for i, problem := range r.Facts.Index.Problems {
-		if i == 5 {
-			t.row("", "and %s", plural(int64(len(r.Facts.Index.Problems)-i), "more problem"))
+	problems := r.Facts.Index.Problems
+	for i, problem := range problems {
+		if i == mostAlike {
+			t.row("", "and %s", plural(int64(len(problems)-i), "more problem"))
 			break
 		}
-		t.row(map[bool]string{true: "Index"}[i == 0], "%s", Clean(problem))
+		t.row(first(i, "Index"), "%s", Clean(problem))
 	}
+}
+
+// first labels the first of several rows.
+func first(i int, label string) string {
+	if i == 0 {
+		return label
+	}
+	return ""
+}
+
+// setAside says what is stored and not counted: each reason once, with what it befalls.
+func (t *table) setAside(all []pipeline.Aside) {
+	groups := byReason(all, func(a pipeline.Aside) string { return a.Reason })
+	for i, g := range groups {
+		var elements, tensors int64
+		var lines []string
+		for _, a := range g {
+			elements += a.Elements
+			tensors += a.Tensors
+			lines = append(lines, Count(a.Elements)+" in "+Clean(a.Name))
+		}
+		t.row(first(i, "Not counted"), "%s in %s: %s", plural(elements, "element"), plural(tensors, "tensor"), Clean(g[0].Reason))
+		t.list(lines, "group")
+	}
+}
+
+// widening says what keeps the ends of the interval apart: each reason once, with what
+// it befalls.
+func (t *table) widening(all []pipeline.Widening) {
+	for i, g := range byReason(all, func(w pipeline.Widening) string { return w.Reason }) {
+		var lines []string
+		for _, w := range g {
+			lines = append(lines, Count(w.Lower)+" to "+Count(w.Upper)+" in "+Clean(w.Name))
+		}
+		t.row(first(i, "Uncertain"), "%s", Clean(g[0].Reason))
+		t.list(lines, "group")
+	}
+}
+
+// list writes the first of some lines, set in, and how many more there are.
+func (t *table) list(lines []string, noun string) {
+	for i, line := range lines {
+		if i == mostAlike && len(lines) > mostAlike+1 {
+			t.hang("", "  ", "and "+plural(int64(len(lines)-i), "more "+noun))
+			return
+		}
+		t.hang("", "  ", line)
+	}
+}
+
+// byReason groups what has the same reason, in the order in which reasons come up.
+func byReason[T any](all []T, reason func(T) string) [][]T {
+	var groups [][]T
+	at := map[string]int{}
+	for _, v := range all {
+		i, known := at[reason(v)]
+		if !known {
+			i = len(groups)
+			at[reason(v)] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], v)
+	}
+	return groups
 }
 
 // weight says the interval in words.
 func weight(p pipeline.Params) string {
 	switch {
-	case p.Lower == nil || p.Estimate == nil || p.Upper == nil:
+	case p.Lower == nil || p.Estimate == nil:
 		return "unknown"
+	case p.Upper == nil:
+		return Count(*p.Lower) + " parameters or more"
+	case p.StoredElements != nil && *p.StoredElements == 0 && *p.Upper == 0:
+		return "nothing to weigh"
 	case *p.Lower == *p.Upper:
 		return Count(*p.Lower) + " parameters, exactly"
+	case *p.Lower == *p.Estimate:
+		return fmt.Sprintf("%s parameters or more, %s at most", Count(*p.Lower), Count(*p.Upper))
 	}
-	return fmt.Sprintf("%s parameters, at least %s, at most %s", Count(*p.Estimate), Count(*p.Lower), Count(*p.Upper))
-}
-
-func dtypes(p pipeline.Params) string {
-	if len(p.ByDType) == 0 {
-		return "no plain weights"
-	}
-	names := largestFirst(p.ByDType)
-	return strings.Join(names, ", ")
+	return fmt.Sprintf("%s parameters most likely, %s at least, %s at most", Count(*p.Estimate), Count(*p.Lower), Count(*p.Upper))
 }
 
 func components(p pipeline.Params) string {
@@ -204,21 +280,38 @@ func (t *table) architecture(a pipeline.Architecture) {
 			text += " (" + *a.Class + ")"
 		}
 		for _, n := range []struct {
-			label string
-			value *int64
-		}{{"layers", a.Layers}, {"hidden size", a.HiddenSize}, {"vocabulary", a.VocabSize}, {"experts", a.Experts}} {
+			format string
+			value  *int64
+		}{{"%s layers", a.Layers}, {"hidden size %s", a.HiddenSize}, {"vocabulary %s", a.VocabSize}, {"%s experts a layer", a.Experts}} {
 			if n.value != nil && *n.value > 0 {
-				text += ", " + n.label + " " + Count(*n.value)
+				text += ", " + fmt.Sprintf(n.format, Count(*n.value))
 			}
 		}
 		t.row("Model", "%s", text)
 	}
-	if a.Confidence != nil && *a.Confidence != "none" {
-		t.row("", "told by %s", strings.ReplaceAll(*a.Confidence, "+", ", "))
+	if told := confidence[deref(a.Confidence)]; told != "" {
+		t.row("", "%s", told)
 	}
 	for _, c := range a.Contradictions {
 		t.row("", "contradiction: %s", Clean(c))
 	}
+}
+
+// confidence says in words what an identification rests on.
+var confidence = map[string]string{
+	"names":               "told by the names of its tensors",
+	"names+config":        "told by the names of its tensors; its config agrees",
+	"names+shapes":        "told by the names and shapes of its tensors",
+	"names+shapes+config": "told by the names and shapes of its tensors; its config agrees",
+	"shapes":              "told by the shapes of its tensors",
+	"shapes+config":       "told by the shapes of its tensors; its config agrees",
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func (t *table) findings(r *pipeline.Report) {
@@ -227,7 +320,11 @@ func (t *table) findings(r *pipeline.Report) {
 	}
 	var names []string
 	for _, p := range r.Packs {
-		names = append(names, fmt.Sprintf("%s %s (%s)", p.Name, p.Version, p.Mode))
+		name := p.Name + " version " + p.Version
+		if p.Mode == pipeline.ModeReport {
+			name += " (report only)"
+		}
+		names = append(names, name)
 	}
 	t.row("Rules", "%s, as of %s", Clean(strings.Join(names, ", ")), r.AsOf)
 	for i, f := range r.Findings {
@@ -246,16 +343,16 @@ func (t *table) findings(r *pipeline.Report) {
 		if f.Mode == pipeline.ModeReport {
 			outcome += ", report only"
 		}
-		t.row("", "%s (%s) %s", Clean(name), outcome, Clean(f.Message))
+		t.row("", "%s (%s): %s", Clean(name), outcome, Clean(f.Message))
 		if len(f.Missing) > 0 {
-			t.row("", "  missing: %s", strings.Join(f.Missing, ", "))
+			t.hang("", "  ", "unknown: "+Clean(strings.Join(f.Missing, ", ")))
 		}
 		if len(f.ReliedOn) > 0 {
-			t.row("", "  rests on weaker grounds than the rule accepts: %s", strings.Join(f.ReliedOn, ", "))
+			t.hang("", "  ", "known on weaker grounds than the rule accepts: "+Clean(strings.Join(f.ReliedOn, ", ")))
 		}
 	}
 	if len(r.Findings) == 0 {
-		t.row("", "no finding")
+		t.row("", "no rule matched")
 	}
 }
 
@@ -270,23 +367,55 @@ func (t *table) questions(r *pipeline.Report) {
 		}
 	}
 	if len(asked) > 0 {
-		t.row("To answer", "%s (in a submission file, by --submission)", strings.Join(asked, ", "))
+		t.row("To answer", "%s, in a file given by --submission", Clean(strings.Join(asked, ", ")))
 	}
 }
 
+// numbered finds the number of a shard in its name.
+var numbered = regexp.MustCompile(`[0-9]+-of-`)
+
+// objects lists the files; the shards of a numbered set, and what else lies in a row
+// under names that differ in their number only, share a line.
 func (t *table) objects(objects []pipeline.ArtifactObject) {
-	for i, o := range objects {
+	type line struct {
+		name, format string
+		files, bytes int64
+	}
+	var lines []line
+	for _, o := range objects {
+		name := numbered.ReplaceAllString(o.Path, "*-of-")
+		if n := len(lines); n > 0 && lines[n-1].name == name && lines[n-1].format == o.Format {
+			lines[n-1].files++
+			lines[n-1].bytes += o.Size
+			continue
+		}
+		lines = append(lines, line{name, o.Format, 1, o.Size})
+	}
+	at := 0
+	for i, l := range lines {
 		if i == mostRows {
-			t.row("", "and %s", plural(int64(len(objects)-i), "more file"))
+			t.row("", "and %s", plural(int64(len(objects)-at), "more file"))
 			break
 		}
-		t.row(map[bool]string{true: "Files"}[i == 0], "%s, %s, %s", Clean(o.Path), o.Format, Size(o.Size))
+		name, format := l.name, l.format
+		if l.files == 1 {
+			name = objects[at].Path
+		}
+		if format == "" {
+			format = "not read"
+		}
+		text := fmt.Sprintf("%s, %s, %s", Clean(name), format, Size(l.bytes))
+		if l.files > 1 {
+			text += " in " + plural(l.files, "file")
+		}
+		t.row(first(i, "Files"), "%s", text)
+		at += int(l.files)
 	}
 }
 
 func (t *table) notes(notes []string) {
 	for i, note := range notes {
-		t.row(map[bool]string{true: "Note"}[i == 0], "%s", Clean(note))
+		t.row(first(i, "Note"), "%s", Clean(note))
 	}
 }
 

@@ -75,14 +75,14 @@ func plural(n int64, noun string) string {
 	return Count(n) + " " + noun + "s"
 }
 
-// share writes a part of a whole in per cent.
+// share writes a part of a whole in per cent, as one word.
 func share(part, whole int64) string {
 	if whole == 0 {
-		return "0 %"
+		return "0%"
 	}
 	p := 100 * float64(part) / float64(whole)
 	if p > 0 && p < 0.05 {
-		return "< 0.1 %"
+		return "<0.1%"
 	}
-	return fmt.Sprintf("%.1f %%", p)
+	return fmt.Sprintf("%.1f%%", p)
 }
