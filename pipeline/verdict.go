@@ -101,7 +101,9 @@ func unread(inspections []Inspection) []string {
 	return reasons
 }
 
-// incomplete says what is known to be missing from the artifact.
+// incomplete says what is known to be missing from the artifact. A tensor that the
+// index lists and no shard holds is no such thing: all that is there was weighed, and
+// published models with such an index exist. It stays a fact that rules can use.
 func incomplete(facts *Facts) []string {
 	var reasons []string
 	say := func(n *int64, format string) {
@@ -114,7 +116,6 @@ func incomplete(facts *Facts) []string {
 	}
 	say(facts.Shards.Missing, "%d shards of a numbered set are missing.")
 	say(facts.Index.ShardsAbsent, "%d shards that the index names are missing.")
-	say(facts.Index.TensorsAbsent, "%d tensors that the index lists are in no shard.")
 	say(facts.Index.PathsEscaping, "%d shards that the index names lie outside its folder.")
 	return reasons
 }

@@ -243,6 +243,8 @@ func weight(p pipeline.Params) string {
 		return "nothing to weigh"
 	case *p.Lower == *p.Upper:
 		return Count(*p.Lower) + " parameters, exactly"
+	case *p.Estimate == 0:
+		return Count(*p.Upper) + " parameters at most"
 	case *p.Lower == *p.Estimate:
 		return fmt.Sprintf("%s parameters or more, %s at most", Count(*p.Lower), Count(*p.Upper))
 	}

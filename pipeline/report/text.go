@@ -53,7 +53,7 @@ func Count(n int64) string {
 // Size writes a number of bytes with a decimal unit: 141.1 GB.
 func Size(n int64) string {
 	if n < 1000 {
-		return Count(n) + " bytes"
+		return plural(n, "byte")
 	}
 	units := []string{"kB", "MB", "GB", "TB", "PB", "EB"}
 	v := float64(n)

@@ -179,6 +179,7 @@ func (c *cli) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Tell the version",
+		Long:  "Version writes the name and the version of the program.\n" + helpExit,
 		Args:  exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := io.WriteString(c.env.Stdout, strings.Join([]string{"weighbridge", app.Version}, " ")+"\n")

@@ -43,6 +43,12 @@ EXIT STATUS
   1   no report could be made
   2   wrong usage`
 
+// helpExit is the status of commands that only hold others, or tell about the program.
+const helpExit = `
+EXIT STATUS
+  0   done
+  2   wrong usage`
+
 // Environment is what the program sees of the world around it.
 type Environment struct {
 	Stdout, Stderr io.Writer
@@ -135,7 +141,8 @@ func (c *cli) root() *cobra.Command {
 exactly how many parameters it holds and what it is, judges it by rules, and puts the
 case before a person whose decision holds for those bytes and no others.
 
-Begin with: weighbridge demo`,
+Begin with: weighbridge demo
+` + exitHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noCommand,

@@ -31,8 +31,9 @@ the same road as any bucket. It prints what it found and the queue of cases, and
 the folder so that you can go on with it.
 
 EXIT STATUS
-  0   done
-  1   something went wrong`,
+  0   done, whatever the verdicts are
+  1   something went wrong
+  2   wrong usage`,
 		Args: exactly(),
 	}
 	cmd.Flags().StringVar(&folder, "dir", "", "folder for models and queue; default a new temporary one")
@@ -103,7 +104,9 @@ func (c *cli) serveModels(ctx context.Context, folder string) (*s3server.Server,
 func (c *cli) demoChecks(ctx context.Context, a *app.App, queue *app.Queue) error {
 	_, _ = fmt.Fprintf(c.env.Stdout, "%d real models, by their true headers, behind the S3 protocol on this machine\n\n", len(fixtures.Models()))
 	t := tabwriter.NewWriter(c.env.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(t, "MODEL\tPARAMETERS\tSTORED ELEMENTS\tFAMILY\tVERDICT\tSIZE\tREAD\tREQUESTS\tSECONDS\t")
+	// Words stand to the left: a cell ends behind the gap that follows it.
+	const row = "%-16s\t%s\t%s\t  %-11s\t%-12s\t%s\t%s\t%s\t%s\t\n"
+	_, _ = fmt.Fprintf(t, row, "MODEL", "PARAMETERS", "STORED ELEMENTS", "FAMILY", "VERDICT", "SIZE", "READ", "REQUESTS", "SECONDS")
 	by := pipeline.Actor{Name: "demo-submitter", Known: pipeline.KnownAsserted}
 	for _, name := range fixtures.Models() {
 		w, err := a.Weigh(ctx, app.Run{Source: "s3://" + demoBucket + "/" + name + "/", AsOf: c.env.Now(), Keep: true})
@@ -119,8 +122,8 @@ func (c *cli) demoChecks(ctx context.Context, a *app.App, queue *app.Queue) erro
 		if p.StoredElements != nil {
 			stored = report.Count(*p.StoredElements)
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%.2f\t\n", name, caseWeight(pipeline.CaseParams{Lower: p.Lower, Estimate: p.Estimate, Upper: p.Upper}),
-			stored, value(r.Facts.Architecture.Family, "unknown"), r.Verdict, report.Size(r.Artifact.Bytes), report.Size(r.Cost.BytesRead), r.Cost.Requests, r.Cost.Seconds)
+		_, _ = fmt.Fprintf(t, row, name, caseWeight(pipeline.CaseParams{Lower: p.Lower, Estimate: p.Estimate, Upper: p.Upper}),
+			stored, value(r.Facts.Architecture.Family, "unknown"), r.Verdict, report.Size(r.Artifact.Bytes), report.Size(r.Cost.BytesRead), report.Count(r.Cost.Requests), fmt.Sprintf("%.2f", r.Cost.Seconds))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write the table: %w", err)

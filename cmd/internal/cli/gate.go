@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,7 +79,9 @@ EXIT STATUS
 			if result.Open {
 				word = "OPEN"
 			}
-			_, err = fmt.Fprintf(c.env.Stdout, "\nGate         %s: %s\n", word, result.Reason)
+			if _, err = io.WriteString(c.env.Stdout, "\n"); err == nil {
+				err = report.Row(c.env.Stdout, "Gate", word+": "+result.Reason)
+			}
 		}
 		if err != nil {
 			return err
@@ -121,7 +124,7 @@ func decideGate(v pipeline.Verdict, ruling pipeline.Ruling, queued bool) (gateRe
 		result.Open = true
 		result.Reason = "an approval covers these bytes and this submission"
 		if ruling.Approval.Bound == pipeline.BoundStore {
-			result.Reason += "; it is bound to this store's pins and ends when they do"
+			result.Reason += "; it holds while nothing in this place changes, because the bytes were not hashed"
 		}
 		return result, nil
 	case v == pipeline.VerdictClear && (!queued || ruling.Kind == pipeline.RulingCleared):

@@ -127,7 +127,7 @@ func caseTable(w io.Writer, page pipeline.CasePage, now time.Time) error {
 			report.Clean(value(item.Family, "unknown")), report.Clean(item.Submitter.Name), age(now.Sub(item.CreatedAt)), report.Clean(item.Source))
 	}
 	if page.Next != "" {
-		_, _ = fmt.Fprintf(t, "more: --cursor %s\n", page.Next)
+		_, _ = fmt.Fprintf(t, "There are more: continue with --cursor %s\n", page.Next)
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write the table: %w", err)
@@ -248,8 +248,10 @@ func (c *cli) queueShow() *cobra.Command {
 func showCase(w io.Writer, h pipeline.CaseHistory, r *pipeline.Report) error {
 	var b strings.Builder
 	item := h.Case
-	fmt.Fprintf(&b, "Case         %s\nState        %s, version %d; needs %s\nSubmitter    %s\n", item.ID, words(string(item.State)), item.Version,
-		words(string(item.Quorum)), report.Clean(item.Submitter.Name))
+	fmt.Fprintf(&b, "Case         %s\nState        %s\nSubmitter    %s\n", item.ID, words(string(item.State)), report.Clean(item.Submitter.Name))
+	if item.State.Undecided() {
+		fmt.Fprintf(&b, "Needs        %s\n", quorums[item.Quorum])
+	}
 	if item.Claimant != nil {
 		fmt.Fprintf(&b, "Claimed by   %s\n", report.Clean(item.Claimant.Name))
 	}
@@ -269,18 +271,52 @@ func showCase(w io.Writer, h pipeline.CaseHistory, r *pipeline.Report) error {
 	if err := report.Table(w, r); err != nil {
 		return err
 	}
-	b.Reset()
-	b.WriteString("\nHistory\n")
+	if _, err := io.WriteString(w, "\nHistory\n"); err != nil {
+		return fmt.Errorf("write the history: %w", err)
+	}
+	return history(w, h)
+}
+
+// quorums says in words who must agree before a case is approved.
+var quorums = map[pipeline.Quorum]string{
+	pipeline.QuorumOne:         "the approval of one reviewer",
+	pipeline.QuorumTwo:         "the approval of two reviewers",
+	pipeline.QuorumTwoAndLegal: "the approval of two reviewers and one person of the legal role",
+}
+
+// history writes what happened to a case and what people said of it, oldest first.
+func history(w io.Writer, h pipeline.CaseHistory) error {
+	type entry struct {
+		at        time.Time
+		who, what string
+	}
+	var entries []entry
+	add := func(at time.Time, who pipeline.Actor, what string) { entries = append(entries, entry{at, who.Name, what}) }
+	// A claim and a vote may have the time of what they led to: what leads comes first.
+	for _, e := range h.Events {
+		if e.Kind == pipeline.EventClaimed {
+			add(e.Time, e.Actor, words(string(e.Kind)))
+		}
+	}
 	for _, d := range h.Decisions {
-		fmt.Fprintf(&b, "  %s  %s: %s (%s) %s\n", d.At.Format(time.RFC3339), report.Clean(d.Actor.Name), d.Kind, words(string(d.Reason)), report.Clean(d.Comment))
+		add(d.At, d.Actor, fmt.Sprintf("%s (%s): %s", d.Kind, words(string(d.Reason)), d.Comment))
 	}
 	for _, m := range h.Comments {
-		fmt.Fprintf(&b, "  %s  %s: %s\n", m.At.Format(time.RFC3339), report.Clean(m.Actor.Name), report.Clean(m.Text))
+		add(m.At, m.Actor, "comment: "+m.Text)
 	}
 	for _, e := range h.Events {
-		fmt.Fprintf(&b, "  %s  event %d: %s by %s\n", e.Time.Format(time.RFC3339), e.Seq, words(string(e.Kind)), report.Clean(e.Actor.Name))
+		switch e.Kind {
+		case pipeline.EventClaimed, pipeline.EventDecided, pipeline.EventCommented:
+		default:
+			add(e.Time, e.Actor, words(string(e.Kind)))
+		}
 	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
+	slices.SortStableFunc(entries, func(a, b entry) int { return a.at.Compare(b.at) })
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, e := range entries {
+		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", e.at.UTC().Format(time.RFC3339), report.Clean(e.who), report.Clean(e.what))
+	}
+	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write the history: %w", err)
 	}
 	return nil
@@ -398,6 +434,7 @@ func (c *cli) auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Verify the audit log",
+		Long:  "Audit works on the log of everything that happened to cases.\n" + helpExit,
 		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

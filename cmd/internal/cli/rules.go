@@ -19,6 +19,7 @@ func (c *cli) rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List, show and test rule packs",
+		Long:  "Rules shows what rule packs say, and runs the examples that they carry.\n" + helpExit,
 		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -182,13 +183,20 @@ func (c *cli) rulesTest() *cobra.Command {
 func testTable(w io.Writer, reports []policy.TestReport) error {
 	var b strings.Builder
 	for _, r := range reports {
-		fmt.Fprintf(&b, "%s: %d rules, %d examples, %d failed\n", report.Clean(r.Pack), r.Rules, r.Examples, len(r.Failures))
+		fmt.Fprintf(&b, "%s: %s, %s, %d failed\n", report.Clean(r.Pack), counted(r.Rules, "rule"), counted(r.Examples, "example"), len(r.Failures))
 		for _, f := range r.Failures {
 			fmt.Fprintf(&b, "  line %d, rule %s: %s\n", f.Line, report.Clean(f.Rule), report.Clean(f.Message))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // readBounded reads a file that the user names, at most n bytes of it.
