@@ -8,7 +8,8 @@ import (
 // DType is the element type of a tensor as its header names it.
 type DType uint8
 
-// The element types of safetensors (counting.md section 1.2: tensor.rs bitsize).
+// The element types of safetensors (tensor.rs, bitsize). Other formats use the same
+// types where they have them.
 const (
 	DTypeUnknown DType = iota
 	BOOL
@@ -33,6 +34,48 @@ const (
 	F4
 	F6E2M3
 	F6E3M2
+
+	// lastNamed is the last type that [ParseDType] knows by name.
+	lastNamed = F6E3M2
+)
+
+// The block types of ggml, which stand in GGUF files (ggml.h, ggml_type; the sizes of
+// their blocks are those of ggml-common.h). Types that ggml has dropped again are here
+// too, because files with them still exist.
+const (
+	Q4_0 DType = iota + lastNamed + 1
+	Q4_1
+	Q5_0
+	Q5_1
+	Q8_0
+	Q8_1
+	Q2_K
+	Q3_K
+	Q4_K
+	Q5_K
+	Q6_K
+	Q8_K
+	IQ2_XXS
+	IQ2_XS
+	IQ3_XXS
+	IQ1_S
+	IQ4_NL
+	IQ3_S
+	IQ2_S
+	IQ4_XS
+	IQ1_M
+	Q4_0_4_4
+	Q4_0_4_8
+	Q4_0_8_8
+	TQ1_0
+	TQ2_0
+	IQ4_NL_4_4
+	IQ4_NL_4_8
+	IQ4_NL_8_8
+	MXFP4
+	NVFP4
+	Q1_0
+	Q2_0
 	dtypeCount
 )
 
@@ -86,17 +129,53 @@ var dtypes = [dtypeCount]dtypeInfo{
 	F4:     {"F4", 4, ClassFloat, 1},
 	F6E2M3: {"F6_E2M3", 6, ClassFloat, 1},
 	F6E3M2: {"F6_E3M2", 6, ClassFloat, 1},
+
+	Q4_0:       {"Q4_0", 18 * 8, ClassFloat, 32},
+	Q4_1:       {"Q4_1", 20 * 8, ClassFloat, 32},
+	Q5_0:       {"Q5_0", 22 * 8, ClassFloat, 32},
+	Q5_1:       {"Q5_1", 24 * 8, ClassFloat, 32},
+	Q8_0:       {"Q8_0", 34 * 8, ClassFloat, 32},
+	Q8_1:       {"Q8_1", 36 * 8, ClassFloat, 32},
+	Q2_K:       {"Q2_K", 84 * 8, ClassFloat, 256},
+	Q3_K:       {"Q3_K", 110 * 8, ClassFloat, 256},
+	Q4_K:       {"Q4_K", 144 * 8, ClassFloat, 256},
+	Q5_K:       {"Q5_K", 176 * 8, ClassFloat, 256},
+	Q6_K:       {"Q6_K", 210 * 8, ClassFloat, 256},
+	Q8_K:       {"Q8_K", 292 * 8, ClassFloat, 256},
+	IQ2_XXS:    {"IQ2_XXS", 66 * 8, ClassFloat, 256},
+	IQ2_XS:     {"IQ2_XS", 74 * 8, ClassFloat, 256},
+	IQ3_XXS:    {"IQ3_XXS", 98 * 8, ClassFloat, 256},
+	IQ1_S:      {"IQ1_S", 50 * 8, ClassFloat, 256},
+	IQ4_NL:     {"IQ4_NL", 18 * 8, ClassFloat, 32},
+	IQ3_S:      {"IQ3_S", 110 * 8, ClassFloat, 256},
+	IQ2_S:      {"IQ2_S", 82 * 8, ClassFloat, 256},
+	IQ4_XS:     {"IQ4_XS", 136 * 8, ClassFloat, 256},
+	IQ1_M:      {"IQ1_M", 56 * 8, ClassFloat, 256},
+	Q4_0_4_4:   {"Q4_0_4_4", 18 * 8, ClassFloat, 32},
+	Q4_0_4_8:   {"Q4_0_4_8", 18 * 8, ClassFloat, 32},
+	Q4_0_8_8:   {"Q4_0_8_8", 18 * 8, ClassFloat, 32},
+	TQ1_0:      {"TQ1_0", 54 * 8, ClassFloat, 256},
+	TQ2_0:      {"TQ2_0", 66 * 8, ClassFloat, 256},
+	IQ4_NL_4_4: {"IQ4_NL_4_4", 18 * 8, ClassFloat, 32},
+	IQ4_NL_4_8: {"IQ4_NL_4_8", 18 * 8, ClassFloat, 32},
+	IQ4_NL_8_8: {"IQ4_NL_8_8", 18 * 8, ClassFloat, 32},
+	MXFP4:      {"MXFP4", 17 * 8, ClassFloat, 32},
+	NVFP4:      {"NVFP4", 36 * 8, ClassFloat, 64},
+	Q1_0:       {"Q1_0", 18 * 8, ClassFloat, 128},
+	Q2_0:       {"Q2_0", 18 * 8, ClassFloat, 64},
 }
 
 var dtypeByName = func() map[string]DType {
-	m := make(map[string]DType, dtypeCount)
-	for d := DTypeUnknown + 1; d < dtypeCount; d++ {
+	m := make(map[string]DType, lastNamed)
+	for d := DTypeUnknown + 1; d <= lastNamed; d++ {
 		m[dtypes[d].name] = d
 	}
 	return m
 }()
 
-// ParseDType returns the type with exactly this name. Names are case-sensitive.
+// ParseDType returns the type that safetensors calls by exactly this name. Names are
+// case-sensitive. The block types of ggml have a number in their files and no name, so
+// none is known here.
 func ParseDType(name string) (DType, bool) {
 	d, ok := dtypeByName[name]
 	return d, ok

@@ -51,6 +51,7 @@ type Facts struct {
 	Index   Index    `json:"index"`
 	Shards  Shards   `json:"shards"`
 	Headers Headers  `json:"headers"`
+	GGUF    GGUF     `json:"gguf"`
 	Objects Objects  `json:"objects"`
 
 	Submission  SubmissionState `json:"submission"`

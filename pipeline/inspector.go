@@ -63,6 +63,11 @@ type ReadResult struct {
 	// Unexplained is how many bytes of an explained object no tensor accounts for
 	// and no rule of the format does; each may hold eight parameters.
 	Unexplained int64
+	// Note is one sentence about what was not understood. An object that is neither
+	// explained nor inert and has a note is reported as skipped, for that reason: it
+	// is counted by its size, and does not keep the run from a verdict. Beside an
+	// explained object the note stands in the report and changes nothing.
+	Note string
 }
 
 // File is one object in the hands of a reader.
@@ -76,6 +81,11 @@ type File interface {
 	// copy are kept with the case once they were read to the end. What Head holds
 	// already is not fetched again. It may be called once.
 	Header(ctx context.Context, n int64) (io.ReadCloser, error)
+	// Keep records what was read, in place of Header, where the length of a header is
+	// known only once it was parsed, or what describes the object does not stand at its
+	// start: the reader writes the bytes that it understood, in order, and Close
+	// records them. What was not closed is not recorded. It may be called once.
+	Keep() io.WriteCloser
 	// Range returns any n bytes from offset, without keeping them.
 	Range(ctx context.Context, offset, n int64) (io.ReadCloser, error)
 }
@@ -153,7 +163,7 @@ type Inspection struct {
 	Inspector string           `json:"inspector"`
 	Object    string           `json:"object"`
 	Status    InspectionStatus `json:"status"`
-	// Reason is one sentence, empty for ok.
+	// Reason is one sentence, empty for ok unless the reader left a note.
 	Reason string `json:"reason"`
 }
 

@@ -63,8 +63,9 @@ type Table struct {
 
 	names   strings.Builder
 	nameEnd []uint32
-	dims    []uint64
-	dimEnd  []uint32
+	dims    []uint64 // of all different shapes
+	dimEnd  []uint32 // by shape
+	shape   []uint32 // by tensor
 	dtype   []DType
 	offset  []uint64
 }
@@ -75,22 +76,59 @@ func (t *Table) Grow(n, nameBytes int) {
 	t.names.Grow(max(nameBytes, 0))
 	n = max(n, 0)
 	t.nameEnd = slices.Grow(t.nameEnd, n)
-	t.dimEnd = slices.Grow(t.dimEnd, n)
-	t.dims = slices.Grow(t.dims, 2*n)
+	t.shape = slices.Grow(t.shape, n)
 	t.dtype = slices.Grow(t.dtype, n)
 	t.offset = slices.Grow(t.offset, n)
+}
+
+// Room returns how many more tensors fit without growing.
+func (t *Table) Room() int { return cap(t.offset) - len(t.offset) }
+
+// AddShape copies a shape into the table and returns its number for [Table.AppendShaped].
+// Readers that meet a shape again give the number again, so that a shape is kept once.
+func (t *Table) AddShape(shape []uint64) uint32 {
+	t.dims = append(t.dims, shape...)
+	t.dimEnd = append(t.dimEnd, uint32(len(t.dims)))
+	return uint32(len(t.dimEnd) - 1)
 }
 
 // Append adds a tensor, copying name and shape. The product of shape and the type's
 // bits must fit 63 bits, which every reader checks first. All names of one table
 // together must stay under 4 GiB, which the header limits of every reader ensure.
 func (t *Table) Append(name []byte, d DType, shape []uint64, offset uint64) {
+	id := uint32(len(t.dimEnd))
+	if id > 0 && slices.Equal(shape, t.shapeAt(id-1)) {
+		id--
+	} else {
+		t.AddShape(shape)
+	}
+	t.AppendShaped(name, d, id, offset)
+}
+
+// AppendShaped is [Table.Append] for a shape that the table holds.
+func (t *Table) AppendShaped(name []byte, d DType, shape uint32, offset uint64) {
 	t.names.Write(name)
 	t.nameEnd = append(t.nameEnd, uint32(t.names.Len()))
-	t.dims = append(t.dims, shape...)
-	t.dimEnd = append(t.dimEnd, uint32(len(t.dims)))
+	t.shape = append(t.shape, shape)
 	t.dtype = append(t.dtype, d)
 	t.offset = append(t.offset, offset)
+}
+
+func (t *Table) shapeAt(id uint32) []uint64 {
+	var from uint32
+	if id > 0 {
+		from = t.dimEnd[id-1]
+	}
+	return t.dims[from:t.dimEnd[id]:t.dimEnd[id]]
+}
+
+// Shift adds by to the offset of every tensor, for formats that place data relative to
+// an end of the header that is known only once all tensors were read. No sum may exceed
+// 64 bits.
+func (t *Table) Shift(by uint64) {
+	for i := range t.offset {
+		t.offset[i] += by
+	}
 }
 
 // Evidence points at the header that the table was read from.
@@ -107,14 +145,14 @@ func (t *Table) Len() int { return len(t.dtype) }
 
 // At returns tensor i, 0 <= i < Len. It does not allocate.
 func (t *Table) At(i int) Tensor {
-	var name0, dim0 uint32
+	return Tensor{Name: t.Name(i), DType: t.dtype[i], Shape: t.shapeAt(t.shape[i]), Offset: t.offset[i]}
+}
+
+// Name returns the name of tensor i, 0 <= i < Len. It does not allocate.
+func (t *Table) Name(i int) string {
+	var from uint32
 	if i > 0 {
-		name0, dim0 = t.nameEnd[i-1], t.dimEnd[i-1]
+		from = t.nameEnd[i-1]
 	}
-	return Tensor{
-		Name:   t.names.String()[name0:t.nameEnd[i]],
-		DType:  t.dtype[i],
-		Shape:  t.dims[dim0:t.dimEnd[i]:t.dimEnd[i]],
-		Offset: t.offset[i],
-	}
+	return t.names.String()[from:t.nameEnd[i]]
 }

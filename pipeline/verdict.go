@@ -65,7 +65,7 @@ func (f Finding) verdict() Verdict {
 func Measurable(fact string) bool {
 	group, _, _ := strings.Cut(fact, ".")
 	switch group {
-	case "params", "architecture", "quantization", "adapter", "index", "shards", "headers", "objects":
+	case "params", "architecture", "quantization", "adapter", "index", "shards", "headers", "gguf", "objects":
 		return true
 	}
 	return false
@@ -115,6 +115,8 @@ func incomplete(facts *Facts) []string {
 		reasons = append(reasons, "No weights were found under this source.")
 	}
 	say(facts.Shards.Missing, "%d shards of a numbered set are missing.")
+	say(facts.GGUF.SplitsMissing, "%d files of a split GGUF model are missing.")
+	say(facts.GGUF.TensorsMissing, "%d tensors that a split GGUF model declares are in none of its files.")
 	say(facts.Index.ShardsAbsent, "%d shards that the index names are missing.")
 	say(facts.Index.PathsEscaping, "%d shards that the index names lie outside its folder.")
 	return reasons

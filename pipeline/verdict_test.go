@@ -114,7 +114,6 @@ func TestConclude_WhatIsMissingFromTheArtifact(t *testing.T) {
 		"No weights were":         func(f *pipeline.Facts) { f.Params.StoredElements = ptr(int64(0)) },
 		"3 shards of a numbered":  func(f *pipeline.Facts) { f.Shards.Missing = ptr(int64(3)) },
 		"2 shards that the index": func(f *pipeline.Facts) { f.Index.ShardsAbsent = ptr(int64(2)) },
-		"4 tensors that":          func(f *pipeline.Facts) { f.Index.TensorsAbsent = ptr(int64(4)) },
 		"lie outside its folder":  func(f *pipeline.Facts) { f.Index.PathsEscaping = ptr(int64(1)) },
 	}
 	for want, change := range tests {
@@ -126,7 +125,7 @@ func TestConclude_WhatIsMissingFromTheArtifact(t *testing.T) {
 		require.Contains(t, reasons[0], want)
 	}
 	facts := weighed()
-	facts.Index.ShardsUnlisted, facts.Index.TensorsMisplaced = ptr(int64(1)), ptr(int64(1))
+	facts.Index.ShardsUnlisted, facts.Index.TensorsMisplaced, facts.Index.TensorsAbsent = ptr(int64(1)), ptr(int64(1)), ptr(int64(1))
 	verdict, _ := pipeline.Conclude(nil, nil, &facts)
 	require.Equal(t, pipeline.VerdictClear, verdict, "nothing is missing")
 }

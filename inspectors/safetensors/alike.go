@@ -12,9 +12,6 @@ import (
 // namesAlike counts the names that equal an earlier one after Unicode normalisation
 // (NFC) and case folding. Such twins are legal, and to a person one tensor.
 func namesAlike(t *pipeline.Table) int64 {
-	if !anyFoldable(t) {
-		return 0
-	}
 	fold := cases.Fold()
 	var folded pipeline.Table
 	at := func(i int) string { return folded.At(i).Name }
@@ -37,15 +34,6 @@ func namesAlike(t *pipeline.Table) int64 {
 	return alike
 }
 
-func anyFoldable(t *pipeline.Table) bool {
-	for i := range t.Len() {
-		if foldable(t.At(i).Name) {
-			return true
-		}
-	}
-	return false
-}
-
 // foldable reports whether a name holds an upper-case letter or a byte above ASCII,
 // looking at eight bytes at a time.
 func foldable(name string) bool {
@@ -58,9 +46,7 @@ func foldable(name string) bool {
 		if w&highs != 0 {
 			return true
 		}
-		// For a byte below 0x80, adding 0x80-'A' sets its high bit from 'A' on,
-		// and adding 0x80-('Z'+1) from behind 'Z' on.
-		if (w+lows*(0x80-'A'))&^(w+lows*(0x80-'Z'-1))&highs != 0 {
+		if upperLetters(w)&highs != 0 {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -97,7 +98,9 @@ func DecodeHeader(r io.Reader, n, size int64) (*Header, error) {
 		return nil, err
 	}
 	d.header.Table = d.table
-	d.header.NamesAlike = namesAlike(d.table)
+	if d.foldable {
+		d.header.NamesAlike = namesAlike(d.table)
+	}
 	return &d.header, nil
 }
 
@@ -117,9 +120,26 @@ type decoder struct {
 	metadataSeen bool
 	metadataKept int
 
+	foldable bool // some name holds an upper-case letter or a byte above ASCII
+
 	dtypeName string // the type that was seen last, and its name
 	dtype     pipeline.DType
 	dims      [MaxRank]uint64
+	lastEnd   []byte // the text of the last tensor's end; the next one mostly begins so
+	shapes    [64]shapeSeen
+}
+
+// shapeSeen is a shape that was met in the plain form.
+type shapeSeen struct {
+	text  string
+	shape shape
+}
+
+// shape is a shape that was checked and is in the table.
+type shape struct {
+	id       uint32
+	elements uint64
+	huge     bool
 }
 
 // document scans the one object of a header.
@@ -200,7 +220,7 @@ func (d *decoder) plainTensor() (bool, error) {
 	if len(b) < 2 || b[0] != '"' {
 		return false, nil
 	}
-	n := plainLength(b[1:])
+	n, upper := plainName(b[1:])
 	if n < 0 || n > MaxName || len(b)-n < plainRoom {
 		return false, nil
 	}
@@ -226,43 +246,80 @@ func (d *decoder) plainTensor() (bool, error) {
 		return false, nil
 	}
 	i += len(plainShape)
+	sh, k, ok := d.plainShape(b[i:])
+	if !ok || string(b[i+k:i+k+len(plainOffsets)]) != plainOffsets {
+		return false, nil
+	}
+	i += k + len(plainOffsets)
+	begin := d.next
+	if k := len(d.lastEnd); k > 0 && string(b[i:i+k]) == string(d.lastEnd) && b[i+k] == ',' {
+		i += k + 1
+	} else {
+		if begin, k = plainNumber(b[i:]); k == 0 || b[i+k] != ',' {
+			return false, nil
+		}
+		i += k + 1
+	}
+	end, k := plainNumber(b[i:])
+	if k == 0 || string(b[i+k:i+k+len(plainEnd)]) != plainEnd || string(name) == metadataKey {
+		return false, nil
+	}
+	d.lastEnd = append(d.lastEnd[:0], b[i:i+k]...)
+	d.pos += i + k + len(plainEnd)
+	d.foldable = d.foldable || upper
+	return true, d.add(name, d.dtype, sh, begin, end)
+}
+
+// plainShape reads a shape of up to eight dimensions without its brackets. A shape
+// that was met before is found by its text.
+func (d *decoder) plainShape(b []byte) (sh shape, length int, ok bool) {
+	n := bytes.IndexByte(b[:plainRoom/2], ']')
+	if n < 0 {
+		return shape{}, 0, false
+	}
+	slot := &d.shapes[(binary.LittleEndian.Uint64(b)<<(8*uint(8-min(n, 8)))+uint64(n))*0x9e3779b97f4a7c15>>58]
+	if slot.text == string(b[:n]) && (n > 0 || d.table.Len() > 0 && slot.shape.elements == 1) {
+		return slot.shape, n, true
+	}
 	rank := 0
-	if b[i] != ']' {
-		for {
-			v, k := plainNumber(b[i:])
-			if k == 0 || rank == 8 {
-				return false, nil
-			}
-			d.dims[rank] = v
-			rank++
-			i += k
-			if b[i] == ']' {
-				break
-			}
-			if b[i] != ',' {
-				return false, nil
+	for i := 0; i < n; {
+		v, k := plainNumber(b[i:])
+		if k == 0 || rank == 8 {
+			return shape{}, 0, false
+		}
+		d.dims[rank] = v
+		rank++
+		if i += k; i < n {
+			if b[i] != ',' || i+1 == n {
+				return shape{}, 0, false
 			}
 			i++
 		}
 	}
-	if string(b[i:i+len(plainOffsets)]) != plainOffsets {
-		return false, nil
+	sh, fits := d.addShape(d.dims[:rank])
+	if !fits {
+		return shape{}, 0, false
 	}
-	i += len(plainOffsets)
-	begin, k := plainNumber(b[i:])
-	if k == 0 || b[i+k] != ',' {
-		return false, nil
+	*slot = shapeSeen{string(b[:n]), sh}
+	return sh, n, true
+}
+
+// addShape checks a shape and puts it into the table. It reports false where the
+// product does not fit 63 bits.
+func (d *decoder) addShape(dims []uint64) (shape, bool) {
+	elements := uint64(1)
+	huge := false
+	for _, dim := range dims {
+		// From left to right, as the reference does: a zero in front makes the
+		// product zero, one behind does not undo an overflow.
+		hi, lo := bits.Mul64(elements, dim)
+		if hi != 0 || lo > math.MaxInt64 {
+			return shape{}, false
+		}
+		elements = lo
+		huge = huge || dim > 1<<32
 	}
-	i += k + 1
-	end, k := plainNumber(b[i:])
-	if k == 0 || string(b[i+k:i+k+len(plainEnd)]) != plainEnd {
-		return false, nil
-	}
-	if string(name) == metadataKey {
-		return false, nil
-	}
-	d.pos += i + k + len(plainEnd)
-	return true, d.add(name, d.dtype, d.dims[:rank], begin, end)
+	return shape{d.table.AddShape(dims), elements, huge && elements == 0}, true
 }
 
 // plainNumber reads up to 18 digits and returns the number and their count, or 0
@@ -360,7 +417,16 @@ func (d *decoder) tensor(name []byte) error {
 	if !hasType || !hasShape || !hasOffsets {
 		return d.malformed("tensor %s lacks one of dtype, shape and data_offsets", quote(name))
 	}
-	return d.add(name, dtype, d.dims[:rank], offsets[0], offsets[1])
+	if slices.Contains(name, 0) {
+		return d.malformed("the name of tensor %s holds a NUL, at which some loaders stop reading", quote(name))
+	}
+	sh, ok := d.addShape(d.dims[:rank])
+	if !ok {
+		return d.malformed("the shape of tensor %s holds more than 2^63-1 elements", quote(name))
+	}
+	d.foldable = d.foldable || foldable(string(name))
+	d.lastEnd = d.lastEnd[:0]
+	return d.add(name, dtype, sh, offsets[0], offsets[1])
 }
 
 func (d *decoder) typeName(name []byte) (pipeline.DType, error) {
@@ -414,12 +480,11 @@ func (d *decoder) numbers(into []uint64, what string, name []byte) (int, error) 
 }
 
 // add checks one tensor and appends it to the table.
-func (d *decoder) add(name []byte, dtype pipeline.DType, shape []uint64, begin, end uint64) error {
+func (d *decoder) add(name []byte, dtype pipeline.DType, sh shape, begin, end uint64) error {
 	if len(name) > MaxName {
 		return d.malformed("a tensor's name has %d bytes; at most %d are allowed", len(name), MaxName)
 	}
-	i := d.table.Len()
-	if i == MaxTensors {
+	if d.table.Len() == MaxTensors {
 		return d.malformed("the header lists more than %d tensors", MaxTensors)
 	}
 	if d.names.add(name) {
@@ -427,59 +492,45 @@ func (d *decoder) add(name []byte, dtype pipeline.DType, shape []uint64, begin, 
 	}
 	if len(name) == 0 {
 		d.header.NamesEmpty++
-	} else if slices.Contains(name, 0) {
-		return d.malformed("the name of tensor %s holds a NUL, at which some loaders stop reading", quote(name))
 	}
-	elements := uint64(1)
-	huge := false
-	for _, dim := range shape {
-		// From left to right, as the reference does: a zero in front makes the
-		// product zero, one behind does not undo an overflow.
-		hi, lo := bits.Mul64(elements, dim)
-		if hi != 0 || lo > math.MaxInt64 {
-			return d.malformed("the shape of tensor %s holds more than 2^63-1 elements", quote(name))
-		}
-		elements = lo
-		huge = huge || dim > 1<<32
-	}
-	if elements == 0 && huge {
+	if sh.huge {
 		d.header.EmptyHuge++
 	}
 	if end < begin {
 		return d.malformed("tensor %s ends at %d, before it begins at %d", quote(name), end, begin)
 	}
-	hi, size := bits.Mul64(elements, dtype.Bits())
-	if hi != 0 || size%8 != 0 {
+	size, ok := dtype.Size(sh.elements)
+	switch {
+	case !ok:
 		return d.malformed("the elements of tensor %s do not fill whole bytes", quote(name))
-	}
-	if size/8 != end-begin {
-		return d.malformed("tensor %s spans %d bytes; its shape and dtype need %d", quote(name), end-begin, size/8)
-	}
-	if end > math.MaxInt64-d.data {
+	case size != end-begin:
+		return d.malformed("tensor %s spans %d bytes; its shape and dtype need %d", quote(name), end-begin, size)
+	case end > math.MaxInt64-d.data:
 		return d.malformed("tensor %s ends beyond 2^63-1", quote(name))
 	}
 	if begin != d.next {
 		d.ordered = false
 	}
 	d.next = end
-	if i == sample {
+	if d.table.Room() == 0 {
 		d.reserve()
 	}
 	d.nameBytes += len(name)
-	d.table.Append(name, dtype, shape, d.data+begin)
+	d.table.AppendShaped(name, dtype, sh.id, d.data+begin)
 	return nil
 }
 
-// sample is how many tensors are seen before room is made for the rest.
-const sample = 256
-
-// reserve makes room for the tensors that are still to come, if they are like those
-// so far; for 65,536 at most, because the header's length is only a claim.
+// reserve makes room for the tensors that are still to come, if they are like those so
+// far; for three times as many at most, because the header's length is only a claim.
 func (d *decoder) reserve() {
-	seen := d.base + int64(d.pos)
-	rest := (d.length - seen) * sample / max(seen, 1)
-	rest = min(rest+rest/32, 1<<16)
-	d.table.Grow(int(rest), int(rest)*d.nameBytes/sample)
+	seen := int64(d.table.Len())
+	if seen == 0 {
+		d.table.Grow(256, 256*48)
+		return
+	}
+	rest := seen * (d.length - d.base - int64(d.pos)) / max(d.base+int64(d.pos), 1)
+	rest = min(rest+rest/32+16, 3*seen)
+	d.table.Grow(int(rest), int(rest)*d.nameBytes/int(seen))
 }
 
 // contiguous requires that the tensors cover the file from the header to its last

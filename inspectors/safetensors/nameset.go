@@ -3,7 +3,6 @@ package safetensors
 import (
 	"hash/maphash"
 	"slices"
-	"strings"
 
 	"weighbridge/pipeline"
 )
@@ -80,14 +79,15 @@ func (s *nameSet) grow() {
 
 // uniqueNames finds a name that is listed twice in a table that grows.
 //
-// Writers sort names within a dtype, so a header is a few runs of ascending names.
-// While it is, nothing is hashed: each name is compared with the one before it, and
-// the runs are merged at the end. A header in another order goes to a [nameSet].
+// Writers list names in an order: by their bytes, or by their bytes with numbers taken
+// as numbers, and for each dtype anew. So a header is a few runs of names that ascend
+// in one of the two. While it is, nothing is hashed: each name is held against the one
+// before it, and the runs are merged at the end. A header in no order goes to a
+// [nameSet].
 type uniqueNames struct {
-	table  *pipeline.Table
-	starts []int // where each ascending run begins
-	set    *nameSet
-	name   func(int) string
+	table *pipeline.Table
+	runs  [2][]int // where each ascending run begins, in each order
+	set   *nameSet
 }
 
 const mostRuns = 8
@@ -97,59 +97,122 @@ const mostRuns = 8
 func (u *uniqueNames) add(name []byte) (twice bool) {
 	i := u.table.Len()
 	if u.set != nil {
-		return u.set.insert(name, i, u.name) >= 0
+		return u.set.insert(name, i, u.table.Name) >= 0
 	}
-	if i > 0 && string(name) > u.table.At(i-1).Name {
+	if i == 0 {
+		u.runs[0], u.runs[1] = []int{0}, []int{0}
 		return false
 	}
-	if len(u.starts) < mostRuns {
-		u.starts = append(u.starts, i)
+	bytewise, numeric := order(u.table.Name(i-1), name)
+	if bytewise == 0 {
+		return true
+	}
+	open := 0
+	for k, result := range [2]int{bytewise, numeric} {
+		if result > 0 && len(u.runs[k]) <= mostRuns {
+			u.runs[k] = append(u.runs[k], i)
+		}
+		if len(u.runs[k]) <= mostRuns {
+			open++
+		}
+	}
+	if open > 0 {
 		return false
 	}
-	u.name = func(i int) string { return u.table.At(i).Name }
 	u.set = newNameSet(2 * i)
 	for k := range i {
-		if u.set.insert([]byte(u.name(k)), k, u.name) >= 0 {
+		if u.set.insert([]byte(u.table.Name(k)), k, u.table.Name) >= 0 {
 			return true
 		}
 	}
-	return u.set.insert(name, i, u.name) >= 0
+	return u.set.insert(name, i, u.table.Name) >= 0
 }
 
 // finish returns a name that is listed twice and was not seen by add; ok is false
 // where there is none.
 func (u *uniqueNames) finish() (name string, ok bool) {
-	if u.set != nil || len(u.starts) < 2 {
+	if u.set != nil || u.table.Len() == 0 {
 		return "", false
 	}
-	type run struct {
-		at, end int
-		name    string
+	kind := 0
+	if len(u.runs[1]) < len(u.runs[0]) {
+		kind = 1
 	}
+	starts := u.runs[kind]
+	if len(starts) == 1 {
+		return "", false
+	}
+	type run struct{ at, end int }
 	runs := make([]run, 0, mostRuns)
-	for k, start := range u.starts {
+	for k, start := range starts {
 		end := u.table.Len()
-		if k+1 < len(u.starts) {
-			end = u.starts[k+1]
+		if k+1 < len(starts) {
+			end = starts[k+1]
 		}
-		runs = append(runs, run{start, end, u.table.At(start).Name})
+		runs = append(runs, run{start, end})
 	}
 	for len(runs) > 1 {
 		least := 0
 		for k := 1; k < len(runs); k++ {
-			switch order := strings.Compare(runs[k].name, runs[least].name); {
-			case order == 0:
-				return runs[k].name, true
-			case order < 0:
+			a := u.table.Name(runs[least].at)
+			b := u.table.Name(runs[k].at)
+			bytewise, numeric := order(a, b)
+			switch result := [2]int{bytewise, numeric}[kind]; {
+			case result == 0:
+				return a, true
+			case result > 0:
 				least = k
 			}
 		}
 		r := &runs[least]
 		if r.at++; r.at == r.end {
 			runs = slices.Delete(runs, least, least+1)
-			continue
 		}
-		r.name = u.table.At(r.at).Name
 	}
 	return "", false
 }
+
+// order compares two names in two total orders at once: by their bytes, and by their
+// bytes with runs of digits compared as numbers. Each result is -1, 0 or 1; both are 0
+// for equal names only.
+func order[B string | []byte](a string, b B) (bytewise, numeric int) {
+	n := min(len(a), len(b))
+	i := 0
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	switch {
+	case i == n && len(a) == len(b):
+		return 0, 0
+	case i == len(a):
+		bytewise = -1
+	case i == len(b):
+		bytewise = 1
+	case a[i] < b[i]:
+		bytewise = -1
+	default:
+		bytewise = 1
+	}
+	start := i
+	for start > 0 && isDigit(a[start-1]) {
+		start--
+	}
+	endA, endB := i, i
+	for endA < len(a) && isDigit(a[endA]) {
+		endA++
+	}
+	for endB < len(b) && isDigit(b[endB]) {
+		endB++
+	}
+	// A number that begins with a zero has no place among the others, so such names
+	// stay in the order of bytes; so do those that do not differ inside a number.
+	if endA == start || endB == start || a[start] == '0' && endA-start > 1 || b[start] == '0' && endB-start > 1 || endA == endB {
+		return bytewise, bytewise
+	}
+	if endA < endB {
+		return bytewise, -1
+	}
+	return bytewise, 1
+}
+
+func isDigit(c byte) bool { return c-'0' <= 9 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -154,7 +155,14 @@ const (
 // opening quote is passed, or -1 where an escape, a control character, a byte above
 // ASCII or the end of b comes first. It looks at eight bytes at a time.
 func plainLength(b []byte) int {
+	n, _ := plainName(b)
+	return n
+}
+
+// plainName is [plainLength] and tells whether an upper-case letter was passed.
+func plainName(b []byte) (n int, upper bool) {
 	i := 0
+	var letters uint64
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote := w ^ lows*'"'
@@ -162,20 +170,32 @@ func plainLength(b []byte) int {
 		// A byte of the sum has its high bit set where the byte was zero, below
 		// 0x20, or not ASCII. A borrow can only flag bytes after a true one.
 		stop := ((quote - lows) | (slash - lows) | (w - lows*0x20) | w) & highs
-		if stop == 0 {
-			continue
+		if stop != 0 {
+			before := uint64(1)<<(uint(bits.TrailingZeros64(stop))&^7) - 1
+			letters |= upperLetters(w) & before
+			i += bits.TrailingZeros64(stop) / 8
+			break
 		}
-		break
+		letters |= upperLetters(w)
 	}
 	for ; i < len(b); i++ {
 		switch c := b[i]; {
 		case c == '"':
-			return i
+			return i, letters&highs != 0
 		case c == '\\', c < 0x20, c >= 0x80:
-			return -1
+			return -1, false
+		case 'A' <= c && c <= 'Z':
+			letters = highs
 		}
 	}
-	return -1
+	return -1, false
+}
+
+// upperLetters sets the high bit of each byte that is an upper-case letter, in a word
+// of bytes below 0x80: adding 0x80-'A' sets it from 'A' on, and adding 0x80-('Z'+1)
+// from behind 'Z' on.
+func upperLetters(w uint64) uint64 {
+	return (w + lows*(0x80-'A')) &^ (w + lows*(0x80-'Z'-1))
 }
 
 // text scans a string and returns its value. The value is valid until the next call

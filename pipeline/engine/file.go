@@ -37,20 +37,58 @@ func (f *file) Header(ctx context.Context, n int64) (io.ReadCloser, error) {
 	if n < 1 || n > f.object.Size {
 		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "a header must lie inside its object"}
 	}
-	r := &headerReader{ctx: ctx, file: f, n: n, sum: sha256.New()}
-	if f.compress {
-		r.zip, _ = gzip.NewWriterLevel(&r.packed, gzip.BestSpeed) // the level is valid
-	}
-	return r, nil
+	return &headerReader{ctx: ctx, file: f, n: n, keeper: f.keeper()}, nil
 }
+
+// Keep returns a writer for what was read.
+func (f *file) Keep() io.WriteCloser { return f.keeper() }
 
 // keep records b, the whole of what was read of a small text.
 func (f *file) keep(b []byte) {
-	r := &headerReader{file: f, n: int64(len(b)), sum: sha256.New()}
+	k := f.keeper()
+	_, _ = k.Write(b) // into memory
+	_ = k.Close()
+}
+
+func (f *file) keeper() *keeper {
+	k := &keeper{file: f, sum: sha256.New()}
 	if f.compress {
-		r.zip, _ = gzip.NewWriterLevel(&r.packed, gzip.BestSpeed)
+		k.zip, _ = gzip.NewWriterLevel(&k.packed, gzip.BestSpeed) // the level is valid
 	}
-	r.pass(b)
+	return k
+}
+
+// keeper takes what was read of an object and, once it is closed, records it.
+type keeper struct {
+	file   *file
+	n      int64
+	sum    hash.Hash
+	zip    *gzip.Writer
+	packed bytes.Buffer
+}
+
+// Write takes the next bytes.
+func (k *keeper) Write(b []byte) (int, error) {
+	k.sum.Write(b)
+	if k.zip != nil {
+		_, _ = k.zip.Write(b) // into memory
+	}
+	k.n += int64(len(b))
+	return len(b), nil
+}
+
+// Close records what was written. What was recorded of the object before stays.
+func (k *keeper) Close() error {
+	if k.file.kept != nil {
+		return nil
+	}
+	kept := &pipeline.Kept{Path: k.file.object.Path, Size: k.n, Digest: pipeline.DigestOf(k.sum.Sum(nil))}
+	if k.zip != nil {
+		_ = k.zip.Close()
+		kept.Gzip = k.packed.Bytes()
+	}
+	k.file.kept = kept
+	return nil
 }
 
 // headerReader yields the first n bytes of an object, and once it was read to the end
@@ -60,9 +98,7 @@ type headerReader struct {
 	file   *file
 	n, at  int64
 	rest   io.ReadCloser
-	sum    hash.Hash
-	zip    *gzip.Writer
-	packed bytes.Buffer
+	keeper *keeper
 }
 
 // Read reads on.
@@ -95,20 +131,11 @@ func (r *headerReader) Read(p []byte) (int, error) {
 
 // pass takes the next bytes into the record.
 func (r *headerReader) pass(b []byte) {
-	r.sum.Write(b)
-	if r.zip != nil {
-		_, _ = r.zip.Write(b) // into memory
-	}
+	_, _ = r.keeper.Write(b) // into memory
 	r.at += int64(len(b))
-	if r.at != r.n || r.file.kept != nil {
-		return
+	if r.at == r.n {
+		_ = r.keeper.Close()
 	}
-	k := &pipeline.Kept{Path: r.file.object.Path, Size: r.n, Digest: pipeline.DigestOf(r.sum.Sum(nil))}
-	if r.zip != nil {
-		_ = r.zip.Close()
-		k.Gzip = r.packed.Bytes()
-	}
-	r.file.kept = k
 }
 
 // Close ends a read that was begun.

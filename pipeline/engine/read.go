@@ -110,8 +110,10 @@ func (r *run) read(ctx context.Context, s session, f *file, out *object) error {
 		out.reading.ReadResult = result
 	}
 	switch {
+	case err == nil && result.Note != "" && !result.Explained && !result.Inert:
+		out.record(s.name, f.object, pipeline.InspectionSkipped, result.Note)
 	case err == nil:
-		out.record(s.name, f.object, pipeline.InspectionOK, "")
+		out.record(s.name, f.object, pipeline.InspectionOK, result.Note)
 	case errors.Is(err, pipeline.ErrMalformed):
 		out.record(s.name, f.object, pipeline.InspectionMalformed, reason(err))
 	default:

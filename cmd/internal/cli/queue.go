@@ -291,7 +291,9 @@ func history(w io.Writer, h pipeline.CaseHistory) error {
 		who, what string
 	}
 	var entries []entry
-	add := func(at time.Time, who pipeline.Actor, what string) { entries = append(entries, entry{at, who.Name, what}) }
+	add := func(at time.Time, who pipeline.Actor, what string) {
+		entries = append(entries, entry{at, who.Name, what})
+	}
 	// A claim and a vote may have the time of what they led to: what leads comes first.
 	for _, e := range h.Events {
 		if e.Kind == pipeline.EventClaimed {
