@@ -76,6 +76,11 @@ const (
 	NVFP4
 	Q1_0
 	Q2_0
+
+	// I4 and I2 are the integers of ONNX that are smaller than a byte: dimensions count
+	// the integers, so an element is one number of the model.
+	I4
+	I2
 	dtypeCount
 )
 
@@ -163,6 +168,8 @@ var dtypes = [dtypeCount]dtypeInfo{
 	NVFP4:      {"NVFP4", 36 * 8, ClassFloat, 64},
 	Q1_0:       {"Q1_0", 18 * 8, ClassFloat, 128},
 	Q2_0:       {"Q2_0", 18 * 8, ClassFloat, 64},
+	I4:         {"I4", 4, ClassFloat, 1},
+	I2:         {"I2", 2, ClassFloat, 1},
 }
 
 var dtypeByName = func() map[string]DType {

@@ -52,6 +52,8 @@ type Facts struct {
 	Shards  Shards   `json:"shards"`
 	Headers Headers  `json:"headers"`
 	GGUF    GGUF     `json:"gguf"`
+	Pickle  Pickle   `json:"pickle"`
+	ONNX    ONNX     `json:"onnx"`
 	Objects Objects  `json:"objects"`
 
 	Submission  SubmissionState `json:"submission"`
@@ -144,6 +146,9 @@ type Architecture struct {
 	// Family is the layout's name in lower case: models that share a layout
 	// share the family.
 	Family *string `json:"family"`
+	// Variant is the way in which the names follow the layout, such as "gguf" or
+	// "native"; "" for the way that the loader class uses.
+	Variant *string `json:"variant"`
 	// Class is the loader class that the tensors fit.
 	Class *string `json:"class"`
 	// Declared is the class that the config names.

@@ -10,11 +10,11 @@ import (
 
 // CaseRecorder queues what a run yielded.
 type CaseRecorder interface {
-	// Record writes the weighing, the case and the audit events in one
-	// transaction and returns the case. A key that is known is judged again: its
-	// findings and verdict are replaced, and a settled case opens again where
-	// what was settled has changed. Undecided cases of the same source with
-	// other pins become superseded.
+	// Record writes the weighing, the case with the structure of its model, and the
+	// audit events in one transaction and returns the case. A key that is known is
+	// judged again: its findings, structure and verdict are replaced, and a settled
+	// case opens again where what was settled has changed. Undecided cases of the
+	// same source with other pins become superseded.
 	Record(ctx context.Context, w *Weighing, by Actor) (Case, error)
 }
 

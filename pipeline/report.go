@@ -72,6 +72,9 @@ type SubmissionRef struct {
 type CaseRef struct {
 	ID    uuid.UUID `json:"id"`
 	State State     `json:"state"`
+	// SameStructure lists other cases of the same structure, in the order of
+	// [StructureFinder]. It is nil where nobody looked for them.
+	SameStructure []StructureMatch `json:"same_structure"`
 }
 
 // Weighing is what one run yields: the report, and what was read for it.

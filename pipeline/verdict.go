@@ -65,7 +65,7 @@ func (f Finding) verdict() Verdict {
 func Measurable(fact string) bool {
 	group, _, _ := strings.Cut(fact, ".")
 	switch group {
-	case "params", "architecture", "quantization", "adapter", "index", "shards", "headers", "gguf", "objects":
+	case "params", "architecture", "quantization", "adapter", "index", "shards", "headers", "gguf", "pickle", "onnx", "objects":
 		return true
 	}
 	return false
@@ -117,7 +117,34 @@ func incomplete(facts *Facts) []string {
 	say(facts.Shards.Missing, "%d shards of a numbered set are missing.")
 	say(facts.GGUF.SplitsMissing, "%d files of a split GGUF model are missing.")
 	say(facts.GGUF.TensorsMissing, "%d tensors that a split GGUF model declares are in none of its files.")
+	say(facts.Pickle.ShardsMissing, "%d files of a PyTorch checkpoint are missing.")
+	say(facts.ONNX.ExternalMissing, "%d files to which an ONNX model refers are missing.")
 	say(facts.Index.ShardsAbsent, "%d shards that the index names are missing.")
 	say(facts.Index.PathsEscaping, "%d shards that the index names lie outside its folder.")
+	return append(reasons, unidentified(facts)...)
+}
+
+// mostUnidentified is how many parameters a model may have of which nobody can say
+// what it is.
+const mostUnidentified = 1_000_000_000
+
+// unidentified says what keeps the tensors from being one whole model that is known.
+// An adapter is no model; it is judged by the base that its matrices show.
+func unidentified(facts *Facts) []string {
+	if facts.Adapter != nil {
+		return nil
+	}
+	var reasons []string
+	a, n := facts.Architecture, facts.Params.Estimate
+	if a.Confidence != nil && *a.Confidence == "none" && (n == nil || *n > mostUnidentified) {
+		reasons = append(reasons, "The model has more than a billion parameters, and neither its names nor its shapes tell what it is.")
+	}
+	switch {
+	case a.Partial == nil || !*a.Partial:
+	case a.Layers != nil && a.LayerSpan != nil && *a.Layers < *a.LayerSpan:
+		reasons = append(reasons, fmt.Sprintf("Only a part of a model is here: %d of %d layers.", *a.Layers, *a.LayerSpan))
+	default:
+		reasons = append(reasons, "Only a part of a model is here; the contradictions of its architecture say what is missing.")
+	}
 	return reasons
 }

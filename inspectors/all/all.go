@@ -4,7 +4,12 @@ package all
 
 import (
 	"weighbridge/inspectors/architecture"
+	"weighbridge/inspectors/gguf"
 	"weighbridge/inspectors/modelconfig"
+	"weighbridge/inspectors/npz"
+	"weighbridge/inspectors/onnx"
+	"weighbridge/inspectors/opaque"
+	"weighbridge/inspectors/pytorch"
 	"weighbridge/inspectors/safetensors"
 	"weighbridge/inspectors/weight"
 	"weighbridge/pipeline"
@@ -13,8 +18,16 @@ import (
 // Readers returns every reader, in the order in which they see an object.
 func Readers() []pipeline.Reader {
 	return []pipeline.Reader{
+		// First, so that what another reader makes of an object to which a model refers
+		// replaces what the model says of it.
+		onnx.Reader{},
 		safetensors.Reader{},
+		pytorch.Reader{},
+		gguf.Reader{},
+		npz.Reader{},
 		modelconfig.Reader{},
+		// Last, so that what another reader makes of an object comes first.
+		opaque.Reader{},
 	}
 }
 

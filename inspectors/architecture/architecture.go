@@ -1,9 +1,14 @@
-// Package architecture says what a model is: from the names of its tensors, with the
-// sizes that their shapes give, held against what the config declares.
+// Package architecture says what a model is: from the names of its tensors, from their
+// shapes alone, and held against what the artifact declares.
 //
-// What the config says never decides; it agrees, or it is a contradiction. Families
-// are data: a layout lists its tensors with symbols for dimensions, and the same list
-// tells the family by name, checks the shapes and yields the sizes.
+// What is declared never decides; it agrees, or it is a contradiction. Families are
+// data: a layout lists its tensors with symbols for dimensions, and the same list
+// tells the family by name, checks the shapes, yields the sizes, and finds the family
+// of a model whose tensors were renamed. Where two layouts explain the shapes, the
+// shapes tell nothing: an unknown family is a result, a wrong one is a fault.
+//
+// Shapes alone do not tell models that are packed, whose layers differ from one
+// another, or that hold more than one network.
 package architecture
 
 import (
@@ -25,9 +30,12 @@ type Deriver struct {
 
 // New returns a deriver that knows all families.
 func New() *Deriver {
-	d := &Deriver{families: slices.Clone(families)}
+	d := &Deriver{families: families()}
 	for i := range d.families {
-		d.families[i].lines = parse(d.families[i].tensors)
+		layouts := d.families[i].layouts
+		for j := range layouts {
+			layouts[j].parsed = parse(layouts[j].tensors)
+		}
 	}
 	return d
 }
@@ -35,51 +43,204 @@ func New() *Deriver {
 // Name returns "architecture".
 func (*Deriver) Name() string { return Name }
 
-// Derive adds the facts of the group architecture. Without any tensor it adds none.
-func (d *Deriver) Derive(_ context.Context, readings *pipeline.Readings, facts *pipeline.FactSet) error {
-	structure := fold(readings.Tables)
-	if structure.tensors == 0 {
+// Derive adds the facts of the group architecture. Without any tensor it adds none. An
+// artifact of several components is what its largest component is; the others are
+// held against their own configurations.
+func (d *Deriver) Derive(ctx context.Context, readings *pipeline.Readings, facts *pipeline.FactSet) error {
+	parts := components(readings)
+	if len(parts) == 0 {
 		return nil
 	}
-	evidence := tableEvidence(readings)
-	measured := func(name string, v any) { facts.Set("architecture."+name, v, pipeline.BasisMeasured, evidence...) }
-	measured("fingerprint", fingerprint(readings.Tables))
-	found := identify(structure, d.families)
-	if found != nil {
-		measured("family", found.family.name)
-		measured("class", found.family.class)
-		measured("layers", int64(found.layers))
-		measured("experts", int64(found.expertCount()))
-		if h, ok := found.symbols["h"]; ok {
-			measured("hidden_size", int64(h))
+	structures := make([]*structure, len(parts))
+	for i, p := range parts {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("identify %q: %w", p.dir, err)
 		}
-		if v, ok := found.symbols["V"]; ok {
-			measured("vocab_size", int64(v))
+		structures[i] = fold(p.tables)
+	}
+	main := 0
+	for i, s := range structures {
+		if s.elements > structures[main].elements {
+			main = i
 		}
 	}
-	agrees, declared := d.hold(found, readings.Configs, facts)
-	measured("confidence", confidence(found, declared && agrees))
+	evidence := tableEvidence(parts[main].tables)
+	measured := func(name string, v any) { facts.Set("architecture."+name, v, pipeline.BasisMeasured, evidence...) }
+	measured("fingerprint", fingerprint(readings.Tables, structures))
+
+	var v view
+	var others []string
+	for i, p := range parts {
+		if i == main {
+			v = d.look(structures[i], p.declared(facts))
+		} else {
+			other := d.look(structures[i], p.declared(nil))
+			if other.family() != nil { // what is no model of its own contradicts nothing
+				others = append(others, other.problems()...)
+			}
+		}
+	}
+	v.others = others
+	v.report(measured, facts)
 	return nil
 }
 
-// expertCount is the number of experts in a layer: by the router's rows, or by names.
-func (m *match) expertCount() int {
-	if e, ok := m.symbols["E"]; ok {
-		return int(e)
-	}
-	return m.experts
+// view is what was found of one component.
+type view struct {
+	names    *match
+	shape    *solution
+	declared []declaration
+	// others are contradictions in other components.
+	others []string
 }
 
-func confidence(m *match, agrees bool) string {
+// look identifies a component in both ways.
+func (d *Deriver) look(s *structure, declared []declaration) view {
+	v := view{names: identify(s, d.families), shape: byShape(s, d.families), declared: declared}
+	if v.names == nil && v.shape == nil {
+		v.names = d.fragment(s, declared)
+	}
+	return v
+}
+
+// fragment finds a part of a model that holds no layers, such as its embedding alone:
+// nothing but the configuration can say of which family it is, and what is there must
+// fit that family.
+func (d *Deriver) fragment(s *structure, declared []declaration) *match {
+	for pattern := range s.groups {
+		if numbersIn(pattern) > 0 {
+			return nil
+		}
+	}
+	for _, c := range declared {
+		for i := range d.families {
+			f := &d.families[i]
+			if c.layers == nil || !f.declaredBy(c) {
+				continue
+			}
+			for j := range f.layouts {
+				if m := f.layouts[j].outside(s, f); m != nil {
+					return m
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// outside matches what stands outside the layers, where that explains every tensor.
+func (l *layout) outside(s *structure, f *family) *match {
+	m := &match{family: f, layout: l}
+	explained := 0
+	for i := range l.lines {
+		ln := &l.lines[i]
+		if ln.stack || ln.never {
+			continue
+		}
+		var g *group
+		for pattern, candidate := range s.groups {
+			if slices.ContainsFunc(ln.names, func(n string) bool { return pattern == n || strings.HasSuffix(pattern, "."+n) }) {
+				g = candidate
+			}
+		}
+		switch {
+		case g != nil && m.bind(s, ln, g, ""):
+			explained++
+		case g == nil && !ln.optional:
+			m.absent = append(m.absent, ln.names[0])
+		}
+	}
+	if explained == 0 || explained < len(s.groups) {
+		return nil
+	}
+	return m
+}
+
+// sizes are the numbers that either way of looking gives; 0 is unknown.
+func (v *view) sizes() (layers, hidden, vocab, experts int64) {
+	if m := v.names; m != nil {
+		return m.count(), int64(m.symbols['h']), int64(m.symbols['V']), m.expertCount()
+	}
+	if s := v.shape; s != nil {
+		return int64(s.layers), int64(s.symbols['h']), int64(s.symbols['V']), int64(s.experts)
+	}
+	return 0, 0, 0, 0
+}
+
+// family returns what was found, nil for nothing. Names come first: they are what a
+// loader goes by.
+func (v *view) family() *family {
+	switch {
+	case v.names != nil:
+		return v.names.family
+	case v.shape != nil:
+		return v.shape.family
+	}
+	return nil
+}
+
+// report writes the facts.
+func (v *view) report(measured func(string, any), facts *pipeline.FactSet) {
+	f := v.family()
+	if f != nil {
+		layers, hidden, vocab, experts := v.sizes()
+		measured("family", f.name)
+		measured("class", f.class)
+		measured("experts", experts)
+		if v.names != nil {
+			measured("variant", v.names.layout.variant)
+		}
+		if layers > 0 || (v.names != nil && !v.names.layout.uncounted) {
+			measured("layers", layers)
+		}
+		if hidden > 0 {
+			measured("hidden_size", hidden)
+		}
+		if vocab > 0 {
+			measured("vocab_size", vocab)
+		}
+	}
+	if v.shape != nil {
+		measured("shape", v.shape.family.name)
+	}
+	if span, partial := v.part(); f != nil {
+		measured("partial", partial)
+		if span > 0 {
+			measured("layer_span", span)
+		}
+	}
+	problems := append(v.problems(), v.others...)
+	var evidence []pipeline.Evidence
+	for _, c := range v.declared {
+		evidence = append(evidence, c.evidence)
+		facts.Set("architecture.declared", c.word(), pipeline.BasisDeclared, c.evidence)
+		if c.active != nil {
+			facts.Set("architecture.experts_per_token", c.active.value, pipeline.BasisDeclared, pipeline.Evidence{Object: c.evidence.Object, Where: c.active.where})
+		}
+	}
+	if len(v.declared) > 0 {
+		facts.Set("architecture.agrees", len(problems) == 0, pipeline.BasisMeasured, evidence...)
+	}
+	facts.Set("architecture.contradictions", append([]string{}, problems...), pipeline.BasisMeasured, evidence...)
+	measured("confidence", v.confidence(len(problems) == 0))
+}
+
+// confidence says which of names, shapes and config tell the same family.
+//
+// Shapes count where they tell the family alone, or where they satisfy the equations
+// of the layout that the names tell.
+func (v *view) confidence(agrees bool) string {
 	var parts []string
-	if m != nil {
+	if v.names != nil {
 		parts = append(parts, "names")
-		if len(m.conflicts) == 0 && len(m.symbols) > 0 {
-			parts = append(parts, "shapes")
-		}
-		if agrees {
-			parts = append(parts, "config")
-		}
+	}
+	alone := v.shape != nil && (v.names == nil || v.shape.family == v.names.family)
+	named := v.names != nil && v.shape == nil && len(v.names.conflicts) == 0 && (v.names.symbols != symbols{} || v.names.layout.firm > 0)
+	if alone || named {
+		parts = append(parts, "shapes")
+	}
+	if len(parts) > 0 && len(v.declared) > 0 && agrees {
+		parts = append(parts, "config")
 	}
 	if len(parts) == 0 {
 		return "none"
@@ -87,123 +248,70 @@ func confidence(m *match, agrees bool) string {
 	return strings.Join(parts, "+")
 }
 
-// Where configs keep the sizes. Models that see or hear nest those of their language
-// part.
-var (
-	layerKeys  = []string{"num_hidden_layers", "n_layer", "num_layers", "n_layers", "text_config.num_hidden_layers"}
-	hiddenKeys = []string{"hidden_size", "n_embd", "d_model", "dim", "text_config.hidden_size"}
-	vocabKeys  = []string{"vocab_size", "text_config.vocab_size"}
-	expertKeys = []string{"num_local_experts", "num_experts", "n_routed_experts", "text_config.num_local_experts", "text_config.num_experts"}
-	activeKeys = []string{"num_experts_per_tok", "num_experts_per_token", "text_config.num_experts_per_tok"}
-)
-
-// hold compares what was found with what the configs declare. declared is false where
-// none of them names an architecture.
-func (d *Deriver) hold(found *match, configs []pipeline.Config, facts *pipeline.FactSet) (agrees, declared bool) {
-	var problems []string
-	var evidence []pipeline.Evidence
-	for _, c := range configs {
-		if c.Adapter {
+// part reports whether the tensors are a part of a model, and how many layers the
+// whole has as far as is known.
+func (v *view) part() (span int64, partial bool) {
+	layers, _, _, _ := v.sizes()
+	span = layers
+	if v.names != nil {
+		partial = len(v.names.gaps()) > 0
+		if !v.names.layout.uncounted {
+			span = max(span, int64(v.names.span))
+		}
+	}
+	for _, c := range v.declared {
+		f := v.family()
+		if c.layers == nil || f == nil || !f.declaredBy(c) || (v.names != nil && v.names.layout.uncounted) {
 			continue
 		}
-		class, classPath, hasClass := c.Text("architectures")
-		modelType, typePath, hasType := c.Text("model_type")
-		if !hasClass && !hasType {
+		further := int64(0)
+		if v.names != nil {
+			further = int64(v.names.further)
+		}
+		if c.layers.value > layers+further {
+			span, partial = max(span, c.layers.value), true
+		}
+	}
+	return span, partial
+}
+
+// problems lists in words where names, shapes and declarations differ, and why the
+// tensors cannot be a whole model.
+func (v *view) problems() []string {
+	var out []string
+	f := v.family()
+	for _, c := range v.declared {
+		switch {
+		case f == nil:
+			out = append(out, fmt.Sprintf("%s declares %s; the tensors fit no layout that is known", c.object, c.word()))
 			continue
+		case !f.declaredBy(c):
+			out = append(out, fmt.Sprintf("%s declares %s; the tensors are laid out as %s", c.object, c.word(), f.name))
 		}
-		declared = true
-		where := pipeline.Evidence{Object: c.Object, Where: "$." + typePath}
-		if hasClass {
-			where.Where = "$." + classPath
-			facts.Set("architecture.declared", class, pipeline.BasisDeclared, where)
-		} else {
-			facts.Set("architecture.declared", modelType, pipeline.BasisDeclared, where)
-		}
-		evidence = append(evidence, where)
-		if v, path, ok := c.Int(activeKeys...); ok {
-			facts.Set("architecture.experts_per_token", v, pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + path})
-		}
-		if found == nil {
-			problems = append(problems, fmt.Sprintf("%s declares %s; the tensors fit no layout that is known", c.Object, orType(class, modelType)))
-			continue
-		}
-		if !found.family.declaredBy(class, modelType) {
-			problems = append(problems, fmt.Sprintf("%s declares %s; the tensors are laid out as %s", c.Object, orType(class, modelType), found.family.name))
-		}
-		problems = append(problems, found.sizes(c)...)
+		out = append(out, v.against(c)...)
 	}
-	if found != nil {
-		for _, pattern := range found.conflicts {
-			problems = append(problems, fmt.Sprintf("the shapes of %s do not fit the layout %s", pattern, found.family.name))
-		}
+	if v.names == nil {
+		return out
 	}
-	if declared {
-		agrees = len(problems) == 0
-		facts.Set("architecture.agrees", agrees, pipeline.BasisMeasured, evidence...)
+	for _, pattern := range v.names.conflicts {
+		out = append(out, fmt.Sprintf("the shapes of %s do not fit the layout %s", pattern, f.name))
 	}
-	facts.Set("architecture.contradictions", append([]string{}, problems...), pipeline.BasisMeasured, evidence...)
-	return agrees, declared
-}
-
-func orType(class, modelType string) string {
-	if class != "" {
-		return class
+	if s := v.shape; s != nil && s.family != f {
+		out = append(out, fmt.Sprintf("the names tell %s; the shapes fit only %s", f.name, s.family.name))
+	} else if s != nil && s.layers > 0 && !v.names.layout.uncounted && int64(s.layers) != v.names.count()+int64(v.names.further) {
+		out = append(out, fmt.Sprintf("the names tell %d layers; the shapes %d", v.names.count(), s.layers))
 	}
-	return modelType
-}
-
-// declaredBy reports whether a config with this class and type declares the layout.
-// Either may be empty.
-func (f *family) declaredBy(class, modelType string) bool {
-	if modelType != "" {
-		return slices.Contains(f.types, strings.ToLower(modelType))
+	for _, reason := range v.names.gaps() {
+		out = append(out, "this is a part of a model: "+reason)
 	}
-	if class == f.class {
-		return true
-	}
-	for _, t := range f.types {
-		if strings.HasPrefix(strings.ToLower(class), strings.ReplaceAll(t, "_", "")+"for") {
-			return true
-		}
-	}
-	return false
-}
-
-// padding is how many rows an embedding may have beyond the declared vocabulary:
-// publishers round it up to multiples that suit their hardware.
-const padding = 1024
-
-// sizes lists the sizes in which a config contradicts the tensors.
-func (m *match) sizes(c pipeline.Config) []string {
-	var problems []string
-	check := func(what string, found uint64, known bool, slack uint64, keys []string) {
-		v, path, ok := c.Int(keys...)
-		if !ok || !known {
-			return
-		}
-		declared := uint64(v)
-		if found < declared || found > declared+slack {
-			problems = append(problems, fmt.Sprintf("%s declares %s = %d; the tensors have %d %s", c.Object, path, declared, found, what))
-		}
-	}
-	check("layers", uint64(m.layers), m.layers > 0, 0, layerKeys)
-	h, okH := m.symbols["h"]
-	check("as hidden size", h, okH, 0, hiddenKeys)
-	v, okV := m.symbols["V"]
-	check("rows in the embedding", v, okV, padding, vocabKeys)
-	e := m.expertCount()
-	check("experts", uint64(e), e > 0, 0, expertKeys)
-	return problems
+	return out
 }
 
 // tableEvidence points at the headers that facts about the whole model rest on.
-func tableEvidence(readings *pipeline.Readings) []pipeline.Evidence {
+func tableEvidence(tables []*pipeline.Table) []pipeline.Evidence {
 	const most = 8
 	var out []pipeline.Evidence
-	for _, t := range readings.Tables {
-		if len(out) == most {
-			break
-		}
+	for _, t := range tables[:min(len(tables), most)] {
 		out = append(out, t.Evidence())
 	}
 	return out

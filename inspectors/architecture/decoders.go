@@ -21,9 +21,45 @@ func decoders() []family {
 					tok_embeddings.weight               V h
 					norm.weight                         h
 					?t output.weight                    V h
-					?r rope.freqs                       r`},
+					?r rope.freqs                       r
+					: r>7
+					: r<k`},
+				{variant: "exaone", whole: true, tensors: `
+					h.{}.attn.attention.q_proj.weight    q h
+					h.{}.attn.attention.k_proj.weight    k h
+					h.{}.attn.attention.v_proj.weight    k h
+					h.{}.attn.attention.out_proj.weight  h q
+					h.{}.mlp.c_fc_0.weight               f h
+					h.{}.mlp.c_fc_1.weight               f h
+					h.{}.mlp.c_proj.weight               h f
+					h.{}.ln_1.weight                     h
+					h.{}.ln_2.weight                     h
+					wte.weight                           V h
+					ln_f.weight                          h
+					?t lm_head.weight                    V h`},
 				{variant: "gguf", whole: true, tensors: ggufAttention + ggufMLP + ggufEnds + ggufPlainOnly},
 			},
+		},
+		{
+			name: "internlm2", class: "InternLM2ForCausalLM", types: []string{"internlm2", "internlm2_5", "internlm3"},
+			layouts: []layout{{whole: true, tensors: `
+				layers.{}.attention.wqkv.weight     c h
+				layers.{}.attention.wo.weight       h q
+				layers.{}.feed_forward.w1.weight    f h
+				layers.{}.feed_forward.w2.weight    h f
+				layers.{}.feed_forward.w3.weight    f h
+				layers.{}.attention_norm.weight     h
+				layers.{}.ffn_norm.weight           h
+				tok_embeddings.weight               V h
+				norm.weight                         h
+				output.weight                       V h
+				: q<c`}},
+		},
+		{
+			name: "baichuan", class: "BaichuanForCausalLM", types: []string{"baichuan"},
+			layouts: []layout{{whole: true, tensors: twoNorms + gatedMLP + ends + `
+				layers.{}.self_attn.W_pack.weight   3h h
+				layers.{}.self_attn.o_proj.weight   h h`}},
 		},
 		{
 			name: "qwen", class: "QWenLMHeadModel", types: []string{"qwen"},
@@ -88,12 +124,15 @@ func decoders() []family {
 					lm_head.weight                         V h
 					lm_head.bias                           V`},
 				{variant: "mixer", tensors: `
-					h.{}.mixer.Wqkv.weight|layers.{}.mixer.Wqkv.weight           3h h
-					h.{}.mixer.out_proj.weight|layers.{}.mixer.out_proj.weight   h h
-					h.{}.mlp.fc1.weight|layers.{}.mlp.fc1.weight                 f h
-					h.{}.mlp.fc2.weight|layers.{}.mlp.fc2.weight                 h f
-					h.{}.ln.weight|layers.{}.ln.weight                           h`},
-				{variant: "mixer-sequential", tensors: `
+					h.{}.mixer.Wqkv.weight                 3h h
+					h.{}.mixer.out_proj.weight             h h
+					h.{}.mlp.fc1.weight                    f h
+					h.{}.mlp.fc2.weight                    h f
+					h.{}.ln.weight                         h
+					embd.wte.weight                        V h
+					lm_head.ln.weight                      h
+					lm_head.linear.weight                  V h`},
+				{variant: "mixer-sequential", uncounted: true, tensors: `
 					layers.{}.mixer.Wqkv.weight            3h h
 					layers.{}.mixer.out_proj.weight        h h
 					layers.{}.mlp.fc1.weight               f h
@@ -142,6 +181,8 @@ func decoders() []family {
 					embed_tokens.weight                    V h
 					?t lm_head.weight                      V h
 					?r layers.{}.self_attn.rotary_emb.inv_freq   r
+					: r>7
+					: r<k
 					! norm.weight                          h
 					! layers.{}.input_layernorm.weight     h
 					! layers.{}.post_attention_layernorm.weight  h
@@ -254,17 +295,19 @@ func gemmas() []family {
 		blk.{}.post_ffw_norm.weight                    h`
 	return []family{
 		{
-			name: "gemma", class: "GemmaForCausalLM", types: []string{"gemma"},
+			name: "gemma", class: "GemmaForCausalLM", narrowed: "llama", types: []string{"gemma"},
 			layouts: []layout{
 				{whole: true, tensors: twoNorms + attention + plainOnly + noExperts + `
-					embed_tokens.weight               256000 h
+					embed_tokens.weight               V h
+					: V=256000
 					norm.weight                       h
 					layers.{}.mlp.gate_proj.weight    8h h
 					layers.{}.mlp.up_proj.weight      8h h
 					layers.{}.mlp.down_proj.weight    h 8h
 					! lm_head.weight                  V h`},
 				{variant: "gguf", whole: true, tensors: ggufAttention + ggufPlainOnly + `
-					token_embd.weight                 256000 h
+					token_embd.weight                 V h
+					: V=256000
 					output_norm.weight                h
 					blk.{}.ffn_norm.weight            h
 					blk.{}.ffn_gate.weight            8h h

@@ -10,6 +10,9 @@ type family struct {
 	// types are the words that declare the family in a configuration: values of
 	// model_type, of GGUF's general.architecture, or class names in lower case.
 	types []string
+	// narrowed is the family that this one is a special case of by its shapes alone,
+	// with numbers of its own; "" for none.
+	narrowed string
 	// layouts are the ways in which files of the family name their tensors, the
 	// usual one first.
 	layouts []layout
@@ -19,6 +22,8 @@ type family struct {
 type layout struct {
 	// variant names the way, "" for the usual one.
 	variant string
+	// uncounted is true where the numbers in the names are no layers.
+	uncounted bool
 	// whole is true where the text lists every tensor with its dimensions. Only
 	// such layouts can be told by shapes alone.
 	whole bool
@@ -39,8 +44,8 @@ type layout struct {
 //
 // Marks in front: "?" a tensor that may be absent, and a letter behind it ties lines
 // that come and go together; "!" one that must be absent; "~" one that only some
-// layers have. A line ": d<q" or ": d|q" is a relation that must hold for the shapes
-// alone. The first line with a layer's number that is needed is the anchor: it tells
+// layers have. Lines such as ": d<q", ": d|q" and ": r>7" are relations that must hold
+// for the shapes alone; ": V=256000" must always hold. The first line with a layer's number that is needed is the anchor: it tells
 // the prefix, and the stack whose layers are counted.
 func families() []family {
 	return slices.Concat(decoders(), gemmas(), gpts(), moe(), recurrent(), encoders(), vision(), diffusion())
@@ -52,7 +57,10 @@ const (
 		embed_tokens.weight                              V h
 		norm.weight                                      h
 		?t lm_head.weight                                V h
-		?r layers.{}.self_attn.rotary_emb.inv_freq       r`
+		?r layers.{}.self_attn.rotary_emb.inv_freq       r
+		: r>7
+		: r<h
+		: r<k`
 	twoNorms = `
 		layers.{}.input_layernorm.weight                 h
 		layers.{}.post_attention_layernorm.weight        h`
@@ -72,7 +80,8 @@ const (
 		layers.{}.self_attn.q_norm.weight                d
 		layers.{}.self_attn.k_norm.weight                d
 		: d<q
-		: d|q`
+		: d|q
+		: r<d`
 	gatedMLP = `
 		layers.{}.mlp.gate_proj.weight                   f h
 		layers.{}.mlp.up_proj.weight                     f h
@@ -115,7 +124,10 @@ const (
 		token_embd.weight              V h
 		output_norm.weight             h
 		?t output.weight               V h
-		?r rope_freqs.weight           r`
+		?r rope_freqs.weight           r
+		: r>7
+		: r<h
+		: r<k`
 	ggufAttention = `
 		blk.{}.attn_norm.weight        h
 		blk.{}.attn_q.weight           q h
@@ -130,7 +142,8 @@ const (
 		blk.{}.attn_q_norm.weight      d
 		blk.{}.attn_k_norm.weight      d
 		: d<q
-		: d|q`
+		: d|q
+		: r<d`
 	ggufMLP = `
 		blk.{}.ffn_norm.weight         h
 		blk.{}.ffn_gate.weight         f h
@@ -151,9 +164,3 @@ const (
 		! blk.{}.ssm_in.weight               _ h
 		! blk.{}.attn_kv_a_mqa.weight        c h`
 )
-
-// diffusersStack are the names by which every transformer of the library diffusers
-// embeds what conditions it.
-const timeEmbedding = `
-		time_text_embed.timestep_embedder.linear_1.weight    h _
-		time_text_embed.timestep_embedder.linear_2.weight    h h`

@@ -79,7 +79,7 @@ type Header struct {
 	Why []string
 }
 
-// errVersion is returned for a version that is newer than this reader.
+// versionError is returned for a version that is newer than this reader.
 type versionError struct{ version uint32 }
 
 func (e versionError) Error() string {
@@ -131,6 +131,9 @@ func Decode(r io.Reader, size int64, taken io.Writer) (*Header, error) {
 		}
 	}
 	d.header.Table.HeaderEnd = d.at
+	if err := d.hand(); err != nil {
+		return nil, err
+	}
 	if err := d.unique(); err != nil {
 		return nil, err
 	}
@@ -150,7 +153,6 @@ type decoder struct {
 	tensors uint64
 	keys    map[string]struct{}
 	kept    int // bytes of metadata
-	aligned bool
 
 	offsets []uint64 // of the tensors' data, from the start of the data
 }
@@ -267,7 +269,7 @@ func (d *decoder) value() error {
 	case kind == typeList:
 		return d.list(key, 1)
 	case width(kind) == 0:
-		return d.malformed("the value of %s has the type %d, which is not known", quote(name), kind)
+		return d.malformed("the value of %s has the type %d, which is not known", quote([]byte(key)), kind)
 	}
 	b, err := d.take(int(width(kind)))
 	if err != nil {

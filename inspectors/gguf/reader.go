@@ -129,6 +129,7 @@ type ranges struct {
 	at   int64 // where the next range begins
 	step int64
 	body io.ReadCloser
+	left int64 // bytes of the range that are still to come
 }
 
 // Read reads on.
@@ -140,8 +141,12 @@ func (r *ranges) Read(p []byte) (int, error) {
 			}
 		}
 		n, err := r.body.Read(p)
+		r.left -= int64(n)
 		if !errors.Is(err, io.EOF) {
 			return n, err
+		}
+		if r.left > 0 {
+			return n, io.ErrUnexpectedEOF
 		}
 		r.close()
 		if n > 0 {
@@ -161,7 +166,7 @@ func (r *ranges) next() error {
 	if err != nil {
 		return err
 	}
-	r.body = body
+	r.body, r.left = body, n
 	r.at += n
 	r.step = min(4*r.step, mostStep)
 	return nil

@@ -25,8 +25,9 @@ type scanner struct {
 	// short is true for version 1, which counts in 32 bits.
 	short bool
 
-	buf        []byte
-	start, end int
+	// buf[handed:start] was taken and not handed on yet, buf[start:end] follows.
+	buf                []byte
+	handed, start, end int
 }
 
 func newScanner(r io.Reader, size int64, taken io.Writer) *scanner {
@@ -55,8 +56,11 @@ func (s *scanner) take(n int) ([]byte, error) {
 		return nil, limit("the header is longer than %d bytes", int64(MaxHeader))
 	}
 	if s.end-s.start < n {
+		if err := s.hand(); err != nil {
+			return nil, err
+		}
 		copy(s.buf, s.buf[s.start:s.end])
-		s.start, s.end = 0, s.end-s.start
+		s.handed, s.start, s.end = 0, 0, s.end-s.start
 		for s.end < n {
 			k, err := s.r.Read(s.buf[s.end:])
 			s.end += k
@@ -72,10 +76,16 @@ func (s *scanner) take(n int) ([]byte, error) {
 	b := s.buf[s.start : s.start+n]
 	s.start += n
 	s.at += int64(n)
-	if _, err := s.taken.Write(b); err != nil {
-		return nil, fmt.Errorf("keep the header: %w", err)
-	}
 	return b, nil
+}
+
+// hand hands on what was taken since the last time.
+func (s *scanner) hand() error {
+	if _, err := s.taken.Write(s.buf[s.handed:s.start]); err != nil {
+		return fmt.Errorf("keep the header: %w", err)
+	}
+	s.handed = s.start
+	return nil
 }
 
 // skip passes over n bytes.

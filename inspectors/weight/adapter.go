@@ -12,48 +12,83 @@ import (
 // adapter's own tensors show. A side that none shows is 0.
 type adaptedMatrix struct {
 	in, out uint64
+	// factors are the sides of the two factors of a Kronecker product, whose
+	// products are the sides of the matrix (LyCORIS, LoKr).
+	factors [2]struct{ in, out uint64 }
 	kind    string
 }
 
-// adapterParts lists the tensors of adapters by the end of their name, with where they
-// show the sides of the base's matrix: the dimension that is its input, and its
-// output, -1 for none (peft's layers; kohya and LyCORIS for lora_down and hada).
+// sides returns the sides of the base's matrix, 0 for one that is not shown.
+func (m *adaptedMatrix) sides() (in, out uint64) {
+	in = max(m.in, mul(m.factors[0].in, m.factors[1].in))
+	out = max(m.out, mul(m.factors[0].out, m.factors[1].out))
+	return in, out
+}
+
+// What a dimension of an adapter's tensor is.
+const (
+	nothing = iota
+	input   // the dimension and all behind it: a convolution's kernel is part of its input
+	output
+	inputOfFirst
+	outputOfFirst
+	inputOfSecond
+	outputOfSecond
+	onlySide // the one dimension that is not 1: first the output, last the input
+)
+
+// adapterParts lists the tensors of adapters by the end of their name, with what each
+// dimension is (peft's layers; kohya and LyCORIS for lora_down, hada and lokr).
 var adapterParts = []struct {
-	end     string
-	kind    string
-	in, out int
+	end  string
+	kind string
+	dims [2]int
 }{
-	{"lora_A", "lora", 1, -1}, {"lora_B", "lora", -1, 0},
-	{"lora_embedding_A", "lora", 1, -1}, {"lora_embedding_B", "lora", -1, 0},
-	{"lora_magnitude_vector", "dora", -1, 0}, {"dora_scale", "dora", -1, -1},
-	{"lora_down", "lora", 1, -1}, {"lora_up", "lora", -1, 0}, {"lora_mid", "lora", -1, -1},
-	{"lora.down", "lora", 1, -1}, {"lora.up", "lora", -1, 0},
-	{"hada_w1_a", "loha", -1, 0}, {"hada_w1_b", "loha", 1, -1}, {"hada_w2_a", "loha", -1, 0}, {"hada_w2_b", "loha", 1, -1},
-	{"lokr_w1", "lokr", -1, -1}, {"lokr_w2", "lokr", -1, -1}, {"lokr_w1_a", "lokr", -1, -1}, {"lokr_w1_b", "lokr", -1, -1},
-	{"lokr_w2_a", "lokr", -1, -1}, {"lokr_w2_b", "lokr", -1, -1},
-	{"ia3_l", "ia3", -1, -1},
-	{"vera_lambda_b", "vera", -1, 0}, {"vera_lambda_d", "vera", -1, -1}, {"vera_A", "vera", 1, -1}, {"vera_B", "vera", -1, 0},
-	{"oft_r", "oft", -1, -1}, {"boft_R", "boft", -1, -1}, {"boft_s", "boft", -1, -1},
-	{"vblora_logits_A", "vblora", -1, -1}, {"vblora_logits_B", "vblora", -1, -1}, {"fourierft_spectrum", "fourierft", -1, -1},
-	{"randlora_lambda", "randlora", -1, -1}, {"randlora_gamma", "randlora", -1, -1}, {"prompt_embeddings", "prompt", -1, -1},
+	{"lora_A", "lora", [2]int{nothing, input}}, {"lora_B", "lora", [2]int{output}},
+	{"lora_embedding_A", "lora", [2]int{nothing, input}}, {"lora_embedding_B", "lora", [2]int{output}},
+	{"lora_magnitude_vector", "dora", [2]int{output}}, {"dora_scale", "dora", [2]int{}},
+	{"lora_down", "lora", [2]int{nothing, input}}, {"lora_up", "lora", [2]int{output}}, {"lora_mid", "lora", [2]int{}},
+	{"lora.down", "lora", [2]int{nothing, input}}, {"lora.up", "lora", [2]int{output}},
+	{"hada_w1_a", "loha", [2]int{output}}, {"hada_w1_b", "loha", [2]int{nothing, input}},
+	{"hada_w2_a", "loha", [2]int{output}}, {"hada_w2_b", "loha", [2]int{nothing, input}},
+	{"hada_t1", "loha", [2]int{}}, {"hada_t2", "loha", [2]int{}},
+	{"lokr_w1", "lokr", [2]int{outputOfFirst, inputOfFirst}}, {"lokr_w1_a", "lokr", [2]int{outputOfFirst}}, {"lokr_w1_b", "lokr", [2]int{nothing, inputOfFirst}},
+	{"lokr_w2", "lokr", [2]int{outputOfSecond, inputOfSecond}}, {"lokr_w2_a", "lokr", [2]int{outputOfSecond}}, {"lokr_w2_b", "lokr", [2]int{nothing, inputOfSecond}},
+	{"lokr_t2", "lokr", [2]int{}},
+	{"ia3_l", "ia3", [2]int{onlySide, onlySide}},
+	// The matrices that VeRA shares are as wide as the widest module, so they show
+	// the sides of none.
+	{"vera_lambda_b", "vera", [2]int{output}}, {"vera_lambda_d", "vera", [2]int{}}, {"vera_A", "vera", [2]int{}}, {"vera_B", "vera", [2]int{}},
+	{"oft_r", "oft", [2]int{}}, {"boft_R", "boft", [2]int{}}, {"boft_s", "boft", [2]int{output}},
+	{"vblora_logits_A", "vblora", [2]int{}}, {"vblora_logits_B", "vblora", [2]int{}}, {"vblora_vector_bank", "vblora", [2]int{}},
+	{"fourierft_spectrum", "fourierft", [2]int{}},
+	{"randlora_lambda", "randlora", [2]int{}}, {"randlora_gamma", "randlora", [2]int{}}, {"prompt_embeddings", "prompt", [2]int{}},
 }
 
 // adapterRole splits an adapter's tensor into the base's matrix and its role.
 func adapterRole(name string) (base string, role int, ok bool) {
-	trimmed := strings.TrimSuffix(strings.TrimSuffix(name, ".weight"), ".default")
-	for i, p := range adapterParts {
-		if stem, found := strings.CutSuffix(trimmed, p.end); found && (stem == "" || strings.HasSuffix(stem, ".") || strings.HasSuffix(stem, "_")) {
-			return strings.TrimRight(stem, "._"), i, true
+	trimmed := strings.TrimSuffix(name, ".weight")
+	for _, i := range []int{0, 1} { // once as it is, once without the adapter's own name
+		for role, p := range adapterParts {
+			if stem, found := strings.CutSuffix(trimmed, p.end); found && (stem == "" || strings.HasSuffix(stem, ".") || strings.HasSuffix(stem, "_")) {
+				return strings.TrimRight(stem, "._"), role, true
+			}
 		}
+		at := strings.LastIndexByte(trimmed, '.')
+		if i > 0 || at < 0 {
+			break
+		}
+		trimmed = trimmed[:at]
 	}
 	return "", 0, false
 }
 
-// adapt notes what a tensor of an adapter shows of its base.
-func (s *scale) adapt(t pipeline.Tensor) {
+// adapt notes what a tensor of an adapter shows of its base. It reports whether the
+// tensor is a part of an adapter, and not a matrix that only lies in one.
+func (s *scale) adapt(t pipeline.Tensor) bool {
 	base, role, ok := adapterRole(t.Name)
 	if !ok {
-		return
+		return false
 	}
 	p := adapterParts[role]
 	m := s.adapted[base]
@@ -64,12 +99,33 @@ func (s *scale) adapt(t pipeline.Tensor) {
 	if p.kind != "lora" {
 		m.kind = p.kind
 	}
-	if p.in >= 0 && p.in < len(t.Shape) {
-		m.in = max(m.in, product(t.Shape[p.in:])) // a convolution's kernel is part of its input
+	for i, what := range p.dims {
+		if i >= len(t.Shape) {
+			break
+		}
+		n := t.Shape[i]
+		switch what {
+		case input:
+			m.in = max(m.in, product(t.Shape[i:]))
+		case output:
+			m.out = max(m.out, n)
+		case inputOfFirst:
+			m.factors[0].in = max(m.factors[0].in, n)
+		case outputOfFirst:
+			m.factors[0].out = max(m.factors[0].out, n)
+		case inputOfSecond:
+			m.factors[1].in = max(m.factors[1].in, product(t.Shape[i:]))
+		case outputOfSecond:
+			m.factors[1].out = max(m.factors[1].out, n)
+		case onlySide:
+			if n > 1 && i == 0 {
+				m.out = max(m.out, n)
+			} else if n > 1 {
+				m.in = max(m.in, n)
+			}
+		}
 	}
-	if p.out >= 0 && p.out < len(t.Shape) {
-		m.out = max(m.out, t.Shape[p.out])
-	}
+	return true
 }
 
 // isAdapter reports whether the artifact changes another model: its tensors say so, or
@@ -87,29 +143,18 @@ func (s *scale) isAdapter() bool {
 }
 
 // adapterFacts says what the adapter is and bounds its base. It reports whether the
-// effective interval is the base's; it is the artifact's own where a whole model lies
-// beside the adapter, of which every adapted matrix can be a part.
+// effective interval is the base's; it is the artifact's own where the model that it
+// changes lies beside it.
 func (s *scale) adapterFacts() bool {
 	kinds := map[string]int{}
 	var base interval
-	layers := map[string]bool{}
-	for name, m := range s.adapted {
+	for _, m := range s.adapted {
 		kinds[m.kind]++
-		s.add(&base.lower, s.times(m.in, m.out))
-		layers[layerPrefix(name)] = true
+		in, out := m.sides()
+		s.add(&base.lower, s.times(in, out))
 	}
-	base.estimate = max(base.lower, s.wholeBase(layers))
-	for _, c := range s.readings.Configs {
-		if !c.Adapter {
-			continue
-		}
-		if kind, path, ok := c.Text("peft_type"); ok {
-			s.facts.Set("adapter.kind", strings.ToLower(kind), pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + path})
-		}
-		if name, path, ok := c.Text("base_model_name_or_path"); ok {
-			s.facts.Set("adapter.base", name, pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + path})
-		}
-	}
+	base.estimate = max(base.lower, s.wholeBase())
+	s.adapterConfig()
 	if len(kinds) > 0 {
 		most := ""
 		for k, n := range kinds {
@@ -124,12 +169,61 @@ func (s *scale) adapterFacts() bool {
 	}
 	s.facts.Set("adapter.modules", int64(len(s.adapted)), pipeline.BasisMeasured)
 	s.facts.Set("adapter.full", int64(s.full), pipeline.BasisMeasured)
-	if a := s.facts.Facts.Architecture; a.Family != nil && (a.Partial == nil || !*a.Partial) && base.lower <= s.full {
+	if s.besideItsBase(base.lower) {
 		return false
 	}
 	// The artifact's own count bounds what is exported with it, too.
 	s.facts.Set("params.effective_lower", int64(max(base.lower, s.sum.lower)), pipeline.BasisMeasured)
 	s.facts.Set("params.effective_estimate", int64(max(base.estimate, s.sum.estimate)), pipeline.BasisEstimated)
+	return true
+}
+
+func (s *scale) adapterConfig() {
+	for _, c := range s.readings.Configs {
+		if !c.Adapter {
+			continue
+		}
+		if kind, path, ok := c.Text("peft_type"); ok {
+			s.facts.Set("adapter.kind", strings.ToLower(kind), pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + path})
+		}
+		if name, path, ok := c.Text("base_model_name_or_path"); ok {
+			s.facts.Set("adapter.base", name, pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + path})
+		}
+	}
+}
+
+// besideItsBase reports whether a whole model lies beside the adapter of which every
+// adapted matrix can be a part: there is a matrix with the sides that the adapter
+// shows, or with the one that it shows. A model of other sizes is a decoy.
+func (s *scale) besideItsBase(least uint64) bool {
+	a := s.facts.Facts.Architecture
+	if a.Family == nil || (a.Partial != nil && *a.Partial) || least > s.full {
+		return false
+	}
+	if len(s.adapted) == 0 {
+		return true
+	}
+	matrices, sides := map[[2]uint64]bool{}, map[uint64]bool{}
+	for _, t := range s.readings.Tables {
+		for i := range t.Len() {
+			tensor := t.At(i)
+			if _, _, isPart := adapterRole(tensor.Name); isPart || len(tensor.Shape) < 2 {
+				continue
+			}
+			out, in := tensor.Shape[0], product(tensor.Shape[1:])
+			matrices[[2]uint64{in, out}] = true
+			sides[in], sides[out] = true, true
+		}
+	}
+	for _, m := range s.adapted {
+		in, out := m.sides()
+		switch {
+		case in > 0 && out > 0 && !matrices[[2]uint64{in, out}] && !matrices[[2]uint64{out, in}]: // GPT-2 stores its matrices turned
+			return false
+		case in > 0 && !sides[in], out > 0 && !sides[out], in == 0 && out == 0:
+			return false
+		}
+	}
 	return true
 }
 
@@ -140,41 +234,60 @@ var projections = map[string][]string{
 	"gate": {"gate_proj", "w1"}, "up": {"up_proj", "w3"}, "down": {"down_proj", "w2"},
 }
 
+// roleOf returns which matrix of a layer a name stands for, or "".
+func roleOf(name string) string {
+	for role, ends := range projections {
+		if slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(name, end) }) {
+			return role
+		}
+	}
+	return ""
+}
+
 // wholeBase estimates the base from the matrices that are adapted, filling in those of
 // the common decoder that are not: the output projection like the query's, keys and
 // values like each other, and a feed-forward part three and a half times as wide as
-// the stream.
-func (s *scale) wholeBase(layers map[string]bool) uint64 {
-	sides := map[string]adaptedMatrix{}
-	var other uint64
-	for name, m := range s.adapted {
-		known := false
-		for role, ends := range projections {
-			if slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(name, end) }) {
-				if had := sides[role]; had.in*had.out < m.in*m.out {
-					sides[role] = *m
-				}
-				known = true
-			}
-		}
-		if !known {
-			s.add(&other, s.times(m.in, m.out))
-		}
+// the stream. There are as many layers as the largest number says.
+func (s *scale) wholeBase() uint64 {
+	type role struct {
+		name   string
+		expert bool
 	}
-	q := sides["q"]
-	h := cmp.Or(q.in, sides["k"].in, sides["v"].in, sides["o"].out, sides["gate"].in, sides["up"].in, sides["down"].out)
+	roles := map[role]struct{ in, out uint64 }{}
+	var other, layers, experts uint64
+	for name, m := range s.adapted {
+		in, out := m.sides()
+		var numbers [2]int
+		n := pipeline.Numbers(name, numbers[:])
+		if n > 0 {
+			layers = max(layers, uint64(numbers[0])+1)
+		}
+		r := role{roleOf(name), n > 1 && strings.Contains(name, "experts.")}
+		if r.expert {
+			experts = max(experts, uint64(numbers[1])+1)
+		}
+		if r.name == "" {
+			s.add(&other, s.times(in, out))
+			continue
+		}
+		had := roles[r]
+		roles[r] = struct{ in, out uint64 }{max(had.in, in), max(had.out, out)}
+	}
+	is := func(name string) struct{ in, out uint64 } { return roles[role{name, false}] }
+	of := func(name string) struct{ in, out uint64 } { return roles[role{name, true}] }
+	h := cmp.Or(is("q").in, is("k").in, is("v").in, is("o").out, is("gate").in, is("up").in, is("down").out, of("gate").in, of("up").in, of("down").out, is("q").out)
 	if h == 0 {
 		return other
 	}
-	out := cmp.Or(q.out, sides["o"].in, h)
-	kv := cmp.Or(sides["k"].out, sides["v"].out, max(out/8, 1))
-	f := cmp.Or(sides["gate"].out, sides["up"].out, sides["down"].in, h*7/2)
-	one := mul(2, out, h) + mul(2, kv, h) + mul(3, f, h)
-	n := uint64(0)
-	for prefix := range layers {
-		if prefix != "" {
-			n++
-		}
+	q := cmp.Or(is("q").out, is("o").in, h)
+	kv := cmp.Or(is("k").out, is("v").out, max(q/8, 1))
+	one := mul(2, q, h) + mul(2, kv, h)
+	if experts > 0 {
+		f := cmp.Or(of("gate").out, of("up").out, of("down").in, h*7/2)
+		one += mul(3, f, h, experts)
+	} else {
+		f := cmp.Or(is("gate").out, is("up").out, is("down").in, h*7/2)
+		one += mul(3, f, h)
 	}
-	return min(mul(one, max(n, 1))+other, 1<<62)
+	return min(mul(one, min(max(layers, 1), mostLayers))+other, 1<<62)
 }

@@ -18,6 +18,8 @@ var buffers = []struct {
 	{[]string{"rotary_emb.inv_freq", "rotary_pos_emb.inv_freq"}, vector(1 << 12), "the frequencies of rotary positions, which are computed"},
 	{[]string{"position_ids"}, counter, "a list of positions, which is computed"},
 	{[]string{"num_batches_tracked"}, atMost(1), "a counter of training batches"},
+	{[]string{"pos_embed.pos_embed"}, positions, "a table of positions, which is computed"},
+	{[]string{"tid2eid"}, counter, "the experts of each token, which are looked up"},
 	{[]string{"running_mean", "running_var"}, vector(1 << 16), "statistics that training collected"},
 }
 
@@ -38,11 +40,13 @@ func causalMask(t pipeline.Tensor) bool {
 	return len(t.Shape) == 4 && t.Shape[0] == 1 && t.Shape[1] == 1 && t.Shape[2] == t.Shape[3]
 }
 
-// counter accepts integers of the shape [n] or [1,n].
+// counter accepts at most a million integers in one or two dimensions.
 func counter(t pipeline.Tensor) bool {
-	return t.DType.Class() == pipeline.ClassInteger &&
-		(len(t.Shape) == 1 || (len(t.Shape) == 2 && t.Shape[0] == 1)) && product(t.Shape) <= 1<<20
+	return t.DType.Class() == pipeline.ClassInteger && len(t.Shape) <= 2 && product(t.Shape) <= 1<<20
 }
+
+// positions accepts [1,n,h].
+func positions(t pipeline.Tensor) bool { return len(t.Shape) == 3 && t.Shape[0] == 1 }
 
 func atMost(n uint64) func(pipeline.Tensor) bool {
 	return func(t pipeline.Tensor) bool { return product(t.Shape) <= n }

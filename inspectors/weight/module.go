@@ -17,6 +17,8 @@ type part struct {
 type module struct {
 	stem  string
 	parts []part
+	// repeated is true where two parts have the same leaf.
+	repeated bool
 }
 
 // get returns the part with this leaf, or nil.
@@ -83,27 +85,75 @@ func plain(name string, dtype pipeline.DType) bool {
 	default:
 		return false
 	}
+	if strings.HasSuffix(name, ".bias") || (strings.HasSuffix(name, ".weight") && !strings.HasSuffix(name, ".centroids.weight")) {
+		return true
+	}
 	_, leaf := split(name)
-	return leaf == "weight" || leaf == "bias" || !packingLeaves[leaf]
+	return !packingLeaves[leaf]
 }
 
-// modules groups all tensors by stem, in the order of the tables. It is made only for
-// artifacts in which some tensor is not plain.
-func modules(tables []*pipeline.Table) []module {
-	at := map[string]int32{}
+// modules groups the tensors of one set of files by stem, in the order of the tables.
+// Tensors that are plain join a module only where another tensor began it, and the
+// rest is handed to alone.
+//
+// Slices of one model repeat its names in several files of a set; there every file
+// makes modules of its own.
+func modules(tables []*pipeline.Table, sets []int32, alone func(table int32, t pipeline.Tensor)) []module {
+	type key struct {
+		set  int32
+		stem string
+	}
+	at := map[key]int32{}
 	var out []module
-	for ti, t := range tables {
-		for i := range t.Len() {
-			tensor := t.At(i)
-			stem, leaf := split(tensor.Name)
-			k, ok := at[stem]
-			if !ok {
-				k = int32(len(out))
-				at[stem] = k
-				out = append(out, module{stem: stem})
+	for _, begins := range []bool{true, false} {
+		for ti, t := range tables {
+			for i := range t.Len() {
+				tensor := t.At(i)
+				if plain(tensor.Name, tensor.DType) == begins {
+					continue
+				}
+				stem, leaf := split(tensor.Name)
+				k, ok := at[key{sets[ti], stem}]
+				if !ok && !begins {
+					alone(int32(ti), tensor)
+					continue
+				}
+				if !ok {
+					k = int32(len(out))
+					at[key{sets[ti], stem}] = k
+					out = append(out, module{stem: stem})
+				}
+				m := &out[k]
+				if len(m.parts) == maxParts {
+					alone(int32(ti), tensor)
+					continue
+				}
+				m.repeated = m.repeated || m.get(leaf) != nil
+				m.parts = append(m.parts, part{leaf, tensor, int32(ti)})
 			}
-			out[k].parts = append(out[k].parts, part{leaf, tensor, int32(ti)})
 		}
+	}
+	for i := range out {
+		if out[i].repeated {
+			out = append(out, out[i].slices()...)
+			out[i].parts = nil
+		}
+	}
+	return out
+}
+
+// slices parts a module whose leaves are repeated into one for each file.
+func (m *module) slices() []module {
+	var out []module
+	at := map[int32]int{}
+	for _, p := range m.parts {
+		k, ok := at[p.table]
+		if !ok {
+			k = len(out)
+			at[p.table] = k
+			out = append(out, module{stem: m.stem})
+		}
+		out[k].parts = append(out[k].parts, p)
 	}
 	return out
 }
@@ -158,4 +208,15 @@ func (p *part) rows() uint64 {
 		return 0
 	}
 	return product(p.tensor.Shape[:p.rank()-1])
+}
+
+// isFlat reports whether a part lies in one row: all of it in one dimension.
+func (p *part) isFlat() bool {
+	n := p.elements()
+	for _, d := range p.tensor.Shape {
+		if d != 1 && d != n {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package weight
 
 import (
 	"math/bits"
+	"strings"
 
 	"weighbridge/pipeline"
 )
@@ -15,10 +16,9 @@ type packing struct {
 	keys []string
 	// explain weighs a module, or returns nil where the module is not of this
 	// layout. It goes by names, dtypes and shapes of the module alone, and by the
-	// widths that the model's plain tensors show.
+	// widths that the rest of the model shows.
 	explain func(m *module, w *widths) *packed
-	// aux are the leaves that serve the weight. They are left out only beside it
-	// and only where they are small against it.
+	// aux are the leaves that serve the weight; "*" at the end stands for anything.
 	aux []string
 }
 
@@ -28,28 +28,36 @@ type packed struct {
 	// weight is the part that holds the weights, adds what it unpacks to.
 	weight *part
 	adds   interval
-	// bits is the size of one parameter, 0 where it is not known.
+	// bits is the size of one parameter, rounded up, or 0 where it is not known.
 	bits uint64
+	// side is the length that the explanation gives the packed side of the matrix,
+	// 0 where the layout lies flat. Siblings claim it, so it is held against the rest
+	// of the model, see widths.settle. other is the side that lies open.
+	side, other uint64
+	// loose is true where the shapes contradict each other: then the bytes bound it.
+	loose bool
 	// reason says why the three ends differ, or is "".
 	reason string
 	aux    []string
-	// also is a second part of the same weight that adds nothing, or nil. It must
-	// not be larger than the first.
-	also *part
+	// also are further parts of the same weight, which add nothing of their own.
+	also []*part
 }
 
-// exactly is a count that shapes settle.
-func exactly(p *part, n, bitsEach uint64) *packed {
+// claim is a count that the siblings' shapes give, if side is true.
+func claim(p *part, n, bitsEach, side, other uint64) *packed {
 	if n == 0 {
 		return nil
 	}
-	return &packed{weight: p, adds: interval{n, n, n}, bits: bitsEach}
+	return &packed{weight: p, adds: interval{n, n, n}, bits: bitsEach, side: side, other: other}
 }
 
-// between is a count that shapes bound.
-func between(p *part, lower, estimate, upper, bitsEach uint64, reason string) *packed {
+// flat is a count that needs no side: the layout stores its weights in one row.
+func flat(p *part, n, bitsEach uint64) *packed { return claim(p, n, bitsEach, 0, 0) }
+
+// between is a count that shapes only bound; the bytes bound it from above.
+func between(p *part, lower, estimate uint64, reason string) *packed {
 	estimate = max(estimate, lower)
-	return &packed{weight: p, adds: interval{lower, estimate, max(upper, estimate)}, bits: bitsEach, reason: reason}
+	return &packed{weight: p, adds: interval{lower, estimate, max(estimate, capacity(p))}, loose: true, reason: reason}
 }
 
 // mul multiplies with saturation: what saturates is far above any real count and ends
@@ -68,6 +76,15 @@ func mul(factors ...uint64) uint64 {
 
 // capacity is what the bytes of a part hold at one bit for each parameter.
 func capacity(p *part) uint64 { return mul(p.tensor.Bytes(), perByte) }
+
+// capacity is what all bytes of the weight hold at one bit for each parameter.
+func (g *packed) capacity() uint64 {
+	n := capacity(g.weight)
+	for _, p := range g.also {
+		n = min(n+capacity(p), 1<<62)
+	}
+	return n
+}
 
 // packings lists every layout that is explained, the more specific before the more
 // general.
@@ -115,75 +132,60 @@ func explain(m *module, w *widths) *packed {
 	return nil
 }
 
-// serves reports whether a part may be left out beside the weight it serves: its leaf
-// is one of the layout's, and it has at most an eighth of the weight's elements. The
-// finest real groups have sixteen elements to a scale (counting.md section 2).
-func (g *packed) serves(p *part) bool {
-	if p == g.also && p.elements() <= g.weight.elements() {
-		return true
-	}
-	if p == g.weight || p.elements() > g.adds.lower/8 && p.elements() > smallAux {
-		return false
-	}
-	for _, leaf := range g.aux {
-		if p.leaf == leaf || (leaf[len(leaf)-1] == '*' && len(p.leaf) >= len(leaf) && p.leaf[:len(leaf)-1] == leaf[:len(leaf)-1]) {
-			return true
-		}
-	}
-	return false
-}
-
 // smallAux is the size up to which an auxiliary tensor is left out whatever the weight
 // is: code tables and single scales beside tiny weights.
 const smallAux = 256
 
-// widths are the sizes that the plain one-dimensional tensors of a model show. Norms
-// are as wide as the stream of activations between layers, so the most common width
-// is the hidden size, and every matrix has one side that is one of them. They tell the
-// bit width of a packing where nothing stores it.
-type widths struct {
-	hidden uint64
-	known  map[uint64]bool
-	// votes counts the bit widths that the hidden size told; decided is the one that
-	// all agree on, for matrices that do not touch the hidden size.
-	votes   map[uint64]int
-	decided uint64
-}
-
-// leastWidth is the smallest width that says anything.
-const leastWidth = 32
-
-// measure collects the widths.
-func measure(tables []*pipeline.Table) *widths {
-	counts := map[uint64]int{}
-	for _, t := range tables {
-		for i := range t.Len() {
-			tensor := t.At(i)
-			if len(tensor.Shape) != 1 || tensor.Shape[0] < leastWidth || tensor.DType.Class() != pipeline.ClassFloat {
-				continue
-			}
-			if _, leaf := split(tensor.Name); !packingLeaves[leaf] {
-				counts[tensor.Shape[0]]++
+// serving picks the parts that may be left out beside the weight they serve: the leaf
+// is one of the layout's, it has at most an eighth of the weight's parameters, and
+// all of them together at most a quarter. The finest real groups have sixteen
+// elements to a scale (counting.md section 2), and a scale may have a zero point.
+func (g *packed) serving(m *module) (serves [maxParts]bool) {
+	room := g.adds.lower / 4
+	for i := range m.parts {
+		p := &m.parts[i]
+		if i >= maxParts || p == g.weight || !g.lists(p.leaf) {
+			continue
+		}
+		n := p.elements()
+		switch {
+		case n <= smallAux:
+			serves[i] = true
+		case n <= g.adds.lower/8 && n <= room:
+			room -= n
+			serves[i] = true
+		}
+	}
+	for _, also := range g.also {
+		for i := range m.parts {
+			if i < maxParts && &m.parts[i] == also {
+				serves[i] = true
 			}
 		}
 	}
-	w := &widths{known: map[uint64]bool{}, votes: map[uint64]int{}}
-	most := 0
-	for n, count := range counts {
-		w.known[n] = true
-		if count > most || (count == most && n > w.hidden) {
-			w.hidden, most = n, count
-		}
-	}
-	return w
+	return serves
 }
 
-// fits reports whether a side of a matrix is a known width.
-func (w *widths) fits(sides ...uint64) bool {
-	for _, n := range sides {
-		if w.known[n] {
+// maxParts is how many parts a module may have; further ones count by themselves. Real
+// layouts have less than twenty, times the slices of a model.
+const maxParts = 256
+
+func (g *packed) lists(leaf string) bool {
+	for _, aux := range g.aux {
+		if leaf == aux {
+			return true
+		}
+		if prefix, ok := strings.CutSuffix(aux, "*"); ok && strings.HasPrefix(leaf, prefix) {
 			return true
 		}
 	}
 	return false
+}
+
+// containerBits returns the size of a packing's integer container, 0 for others.
+func containerBits(p *part) uint64 {
+	if p == nil || p.tensor.DType.Class() != pipeline.ClassInteger {
+		return 0
+	}
+	return p.tensor.DType.Bits()
 }

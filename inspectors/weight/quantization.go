@@ -13,7 +13,6 @@ import (
 
 // quantization says how the weights are packed, and in what the config differs.
 func (s *scale) quantization(set func(string, any)) {
-	declared, declaredBits := s.declaredPacking()
 	most, dtype := uint64(0), pipeline.DTypeUnknown
 	sums := map[pipeline.DType]uint64{}
 	plain := true
@@ -26,7 +25,6 @@ func (s *scale) quantization(set func(string, any)) {
 			most, dtype = n, d
 		}
 	}
-	var problems []string
 	block, _ := dtype.Block()
 	switch {
 	case len(s.schemes) > 0:
@@ -40,8 +38,8 @@ func (s *scale) quantization(set func(string, any)) {
 		}
 		if b := s.schemes[main].bits; b > 0 {
 			set("quantization.bits", int64(b))
-			if declaredBits > 0 && declaredBits != b {
-				problems = append(problems, fmt.Sprintf("the config declares %d bits; the shapes show %d", declaredBits, b))
+			if s.claims.most > b {
+				s.contradict("%s declares %d bits; the shapes show %d", s.claims.mostBy, s.claims.most, b)
 			}
 		}
 	case plain && most > 0 && block > 1:
@@ -50,27 +48,109 @@ func (s *scale) quantization(set func(string, any)) {
 	case plain && most > 0:
 		set("quantization.scheme", "none")
 		set("quantization.bits", int64(dtype.Bits()))
-		if declared != "" && declared != "fp8" && dtype.Bits() >= 16 {
-			problems = append(problems, fmt.Sprintf("the config declares the packing %s; the tensors are plain", declared))
+		if s.claims.method != "" && dtype.Bits() >= 16 {
+			s.contradict("the config declares the packing %s; the tensors are plain", s.claims.method)
 		}
 	}
-	set("quantization.contradictions", append([]string{}, problems...))
+	set("quantization.contradictions", append([]string{}, s.contradictions...))
 }
 
-// declaredPacking returns the packing and the bits that a config declares.
-func (s *scale) declaredPacking() (method string, bits uint64) {
+func (s *scale) contradict(format string, args ...any) {
+	s.contradictions = append(s.contradictions, fmt.Sprintf(format, args...))
+}
+
+// declaredPacking is what the configs say of the packing: the method that the last one names,
+// and the fewest and the most bits that any states.
+type declaredPacking struct {
+	method           string
+	fewest, most     uint64
+	fewestBy, mostBy string
+}
+
+// Where configs keep the packing, and the bits below it.
+var (
+	packingPaths = []string{"quantization_config", "text_config.quantization_config", "compression_config", "quantization", "text_config.quantization", ""}
+	bitsKeys     = []string{"bits", "w_bit", "nbits", "weight_bits", "num_bits", "wbits"}
+)
+
+// readPacking reads what the configs declare. It only ever raises: the fewest bits
+// widen upper, and all else is said and nothing more.
+func (s *scale) readPacking() {
 	for _, c := range s.readings.Configs {
-		for _, path := range []string{"quantization_config", "text_config.quantization_config", "compression_config", "quantization"} {
-			if v, _, ok := c.Text(path+".quant_method", path+".quantization_method", path+".mode"); ok {
-				method = v
-				s.facts.Set("quantization.declared", v, pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + path})
+		for _, path := range packingPaths {
+			prefix := path
+			if path != "" {
+				prefix += "."
 			}
-			if n, _, ok := c.Int(path+".bits", path+".w_bit", path+".nbits"); ok && n > 0 && n <= 64 {
-				bits = uint64(n)
+			if v, at, ok := c.Text(prefix+"quant_method", prefix+"quantization_method", prefix+"mode"); ok && path != "" {
+				s.claims.method = v
+				s.facts.Set("quantization.declared", v, pipeline.BasisDeclared, pipeline.Evidence{Object: c.Object, Where: "$." + at})
+			}
+			for _, key := range bitsKeys {
+				if n, at, ok := c.Int(prefix + key); ok {
+					s.claimBits(n, c.Object+" $."+at)
+				}
+			}
+			for key, n := range map[string]int64{"load_in_4bit": 4, "load_in_8bit": 8} {
+				if v, ok := c.Bool(prefix + key); ok && v {
+					s.claimBits(n, c.Object+" $."+prefix+key)
+				}
+			}
+			groups, _ := c.Lookup(prefix + "config_groups").(map[string]any)
+			for name := range groups {
+				if n, at, ok := c.Int(prefix + "config_groups." + name + ".weights.num_bits"); ok {
+					s.claimBits(n, c.Object+" $."+at)
+				}
 			}
 		}
 	}
-	return method, bits
+}
+
+func (s *scale) claimBits(n int64, by string) {
+	if n <= 0 || n > 64 {
+		return
+	}
+	b := uint64(n)
+	if s.claims.fewest == 0 || b < s.claims.fewest || (b == s.claims.fewest && by < s.claims.fewestBy) {
+		s.claims.fewest, s.claims.fewestBy = b, by
+	}
+	if b > s.claims.most || (b == s.claims.most && by < s.claims.mostBy) {
+		s.claims.most, s.claims.mostBy = b, by
+	}
+}
+
+// fewerBits lets a config that declares fewer bits than any shape shows raise the upper
+// end of the weights: of those that are packed, or of all where none is.
+func (s *scale) fewerBits() {
+	declared := s.claims.fewest
+	if declared == 0 {
+		return
+	}
+	shown := uint64(0)
+	for _, k := range s.schemes {
+		if k.bits != 0 && (shown == 0 || k.bits < shown) {
+			shown = k.bits
+		}
+	}
+	packed := shown != 0
+	raised := false
+	for _, g := range s.groups {
+		bits := g.packedBits
+		if !packed {
+			bits = g.dtype.Bits()
+		}
+		if (packed && declared >= shown) || bits <= declared || g.adds.estimate == 0 {
+			continue
+		}
+		if upper := mul(g.adds.estimate, bits) / declared; upper > g.adds.upper {
+			g.adds.upper = upper
+			g.reason = fmt.Sprintf("%s declares %d bits a parameter; the shapes show %d", s.claims.fewestBy, declared, bits)
+			raised = true
+		}
+	}
+	if raised {
+		s.contradict("%s declares %d bits, which are fewer than the shapes show", s.claims.fewestBy, declared)
+	}
 }
 
 // matrixFingerprint names the structure by the number of parameters of each matrix. It

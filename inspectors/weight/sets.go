@@ -2,9 +2,7 @@ package weight
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"path"
 	"regexp"
 	"slices"
@@ -16,8 +14,9 @@ import (
 
 // tableWeight is what one file adds, and its structure.
 type tableWeight struct {
-	adds  interval
-	kinds map[string]uint64
+	adds interval
+	// optimizer and ema are the elements of copies that training keeps.
+	optimizer, ema uint64
 	// shapes sums a hash over every shape with the class of its type: equal for the
 	// same tensors in any order.
 	shapes, tensors uint64
@@ -25,38 +24,73 @@ type tableWeight struct {
 }
 
 func (t *tableWeight) see(tensor pipeline.Tensor) {
-	if t.kinds == nil {
-		t.kinds = map[string]uint64{}
-	}
-	h := fnv.New64a()
-	var b [8]byte
-	h.Write([]byte{byte(tensor.DType.Class())})
+	h := mix(uint64(tensor.DType.Class()))
 	for _, d := range tensor.Shape {
-		binary.LittleEndian.PutUint64(b[:], d)
-		h.Write(b[:])
+		h = mix(h ^ d)
 	}
-	t.shapes += h.Sum64()
+	t.shapes += h
 	t.tensors++
 	t.elements += product(tensor.Shape)
+}
+
+// mix spreads the bits of x (the finalizer of SplitMix64).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // The names of shards and slices: i-of-n, tensor-parallel ranks, and parts. What they
 // leave is the name of the set (counting.md section 1.4).
 var (
-	ofTotal = regexp.MustCompile(`[_-](\d{5,6})-of-(\d{5,6})`)
-	slicing = regexp.MustCompile(`(model|consolidated|rank|part|mp|tp|shard|checkpoint|worker|core)([._-]?)(\d+)`)
+	ofTotal  = regexp.MustCompile(`[_-](\d{5,6})-of-(\d{5,6})`)
+	parallel = regexp.MustCompile(`model(\d+)-mp(\d+)`)
+	slicing  = regexp.MustCompile(`(model|consolidated|rank|part|mp|tp|shard|checkpoint|worker|core)([._-]?)(\d+)`)
 )
 
-// setName returns the name of the set that a file belongs to, and the size of the set
-// where the name states it.
-func setName(object string) (name string, total int) {
+// member is a file's place in a set: its number, -1 where its name has none, and the
+// size of the set, 0 where the name does not state it.
+type member struct {
+	set           string
+	number, total int
+}
+
+// memberOf tells by a file's name where it belongs.
+func memberOf(object string) member {
 	dir, base := path.Split(object)
 	if m := ofTotal.FindStringSubmatch(base); m != nil {
-		total, _ = strconv.Atoi(m[2])
-		base = strings.Replace(base, m[0], "-{}-of-"+m[2], 1)
-		return dir + base, total
+		number, _ := strconv.Atoi(m[1])
+		total, _ := strconv.Atoi(m[2])
+		return member{dir + strings.Replace(base, m[0], "-{}-of-"+m[2], 1), number, total}
 	}
-	return dir + slicing.ReplaceAllString(base, "${1}${2}{}"), 0
+	if m := parallel.FindStringSubmatch(base); m != nil {
+		number, errNumber := strconv.Atoi(m[1])
+		total, errTotal := strconv.Atoi(m[2])
+		if errNumber == nil && errTotal == nil && total <= mostSlices {
+			return member{dir + strings.Replace(base, m[0], "model{}-mp"+m[2], 1), number, total}
+		}
+	}
+	return member{dir + slicing.ReplaceAllString(base, "${1}${2}{}"), -1, 0}
+}
+
+// mostSlices is the largest degree of tensor parallelism that a name may state.
+const mostSlices = 4096
+
+// setNumbers numbers the sets that the tables belong to.
+func setNumbers(tables []*pipeline.Table) []int32 {
+	numbers := map[string]int32{}
+	out := make([]int32, len(tables))
+	for i, t := range tables {
+		name := memberOf(t.Object).set
+		n, ok := numbers[name]
+		if !ok {
+			n = int32(len(numbers))
+			numbers[name] = n
+		}
+		out[i] = n
+	}
+	return out
 }
 
 // weightSet is the files of one set.
@@ -65,9 +99,12 @@ type weightSet struct {
 	adds     interval
 	shapes   uint64
 	tensors  uint64
-	kinds    map[string]uint64
 	elements uint64
-	total    int
+
+	optimizer, ema uint64
+
+	total   int
+	numbers map[int]bool
 }
 
 // sets groups the files, adds what missing members would hold, and takes all but one
@@ -77,22 +114,24 @@ func (s *scale) sets() {
 	byName := map[string]*weightSet{}
 	var order []*weightSet
 	for i, t := range s.readings.Tables {
-		name, total := setName(t.Object)
-		set := byName[name]
+		m := memberOf(t.Object)
+		set := byName[m.set]
 		if set == nil {
-			set = &weightSet{WeightSet: pipeline.WeightSet{Name: name}, kinds: map[string]uint64{}, total: total}
-			byName[name] = set
+			set = &weightSet{WeightSet: pipeline.WeightSet{Name: m.set}, total: m.total, numbers: map[int]bool{}}
+			byName[m.set] = set
 			order = append(order, set)
 		}
-		f := s.files[i]
+		f := &s.files[i]
 		set.Files++
+		if m.total > 0 {
+			set.numbers[m.number] = true
+		}
 		s.addInterval(&set.adds, f.adds)
 		set.shapes += f.shapes
 		set.tensors += f.tensors
 		s.add(&set.elements, f.elements)
-		for k, n := range f.kinds {
-			set.kinds[k] += n
-		}
+		set.optimizer += f.optimizer
+		set.ema += f.ema
 	}
 	slices.SortStableFunc(order, func(a, b *weightSet) int {
 		return cmp.Or(cmp.Compare(b.adds.estimate, a.adds.estimate), strings.Compare(a.Name, b.Name))
@@ -112,6 +151,7 @@ func (s *scale) sets() {
 		out = append(out, set.WeightSet)
 	}
 	s.facts.Set("params.sets", out, pipeline.BasisMeasured)
+	s.missing(out)
 	if len(order) > 0 {
 		s.facts.Set("params.largest_set", order[0].Estimate, pipeline.BasisMeasured)
 	}
@@ -133,24 +173,39 @@ func (s *scale) onlyOnce(set *weightSet) {
 // extrapolate adds what the missing members of a set would hold, if they are like
 // those that are there. The lower end stays.
 func (s *scale) extrapolate(set *weightSet) {
-	if set.total == 0 || int64(set.total) <= set.Files {
+	present := int64(len(set.numbers))
+	if set.total == 0 || int64(set.total) <= present {
 		return
 	}
-	set.Missing = int64(set.total) - set.Files
-	each := set.adds.estimate / uint64(set.Files)
-	most := set.adds.upper / uint64(set.Files)
+	set.Missing = int64(set.total) - present
+	each := (set.adds.estimate + uint64(present) - 1) / uint64(present)
+	most := (set.adds.upper + uint64(present) - 1) / uint64(present)
 	s.widen(set.Name, interval{0, s.times(each, uint64(set.Missing)), s.times(most, uint64(set.Missing))},
 		fmt.Sprintf("%d of %d files of the set are missing; they are taken to be like the others", set.Missing, set.total))
 }
+
+// missing raises the number of shards that are missing, which the reader of a format
+// counts by the names of its own, to what the sets show.
+func (s *scale) missing(sets []pipeline.WeightSet) {
+	var n int64
+	for _, set := range sets {
+		n += set.Missing
+	}
+	if known := s.facts.Facts.Shards.Missing; known == nil || *known < n {
+		s.facts.Set("shards.missing", n, pipeline.BasisMeasured)
+	}
+}
+
+var averaged = regexp.MustCompile(`(^|[/._-])ema([/._-]|$)`)
 
 // kindOfSet tells copies that training keeps from the model, by path or by most of
 // the names. They count all the same.
 func (s *scale) kindOfSet(set *weightSet) string {
 	lower := strings.ToLower(set.Name)
 	switch {
-	case strings.Contains(lower, "optim") || set.kinds["optimizer"] > set.elements/2:
+	case strings.Contains(lower, "optim") || set.optimizer > set.elements/2:
 		return "optimizer"
-	case strings.Contains(lower, "ema") && (strings.Contains(lower, "_ema") || strings.Contains(lower, "ema_") || strings.Contains(lower, "ema.")) || set.kinds["ema"] > set.elements/2:
+	case averaged.MatchString(lower) || set.ema > set.elements/2:
 		return "ema"
 	}
 	return "model"

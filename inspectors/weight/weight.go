@@ -62,6 +62,9 @@ func (*Deriver) Derive(ctx context.Context, readings *pipeline.Readings, facts *
 	}
 	s.tiedHead()
 	s.setAside()
+	s.readPacking()
+	s.fewerBits()
+	s.smallParts()
 	s.objects()
 	s.declared()
 	s.sets()
@@ -71,6 +74,13 @@ func (*Deriver) Derive(ctx context.Context, readings *pipeline.Readings, facts *
 
 // interval is what something adds to the three ends, in parameters.
 type interval struct{ lower, estimate, upper uint64 }
+
+// take takes off what was added before.
+func (v *interval) take(n interval) {
+	v.lower -= min(v.lower, n.lower)
+	v.estimate -= min(v.estimate, n.estimate)
+	v.upper -= min(v.upper, n.upper)
+}
 
 // group is all tensors that share a pattern, dtype and component.
 type group struct {
@@ -82,10 +92,19 @@ type group struct {
 	elements  uint64
 	adds      interval
 	buffer    string // why it is no parameter, or ""
+	held      []held // what each file holds of a buffer
 	serves    string // the packing that it serves, or ""
 	reason    string // why the ends differ, or ""
 	biggest   []uint64
 	experts   uint64 // routed experts that share the group, 0 for none
+	// packedBits is the size of one parameter where the group is packed, else 0.
+	packedBits uint64
+}
+
+// held is what one file holds of a group.
+type held struct {
+	table int32
+	adds  interval
 }
 
 type groupKey struct {
@@ -115,6 +134,8 @@ type scale struct {
 
 	groups   map[groupKey]*group
 	files    []tableWeight // as readings.Tables
+	setOf    []int32       // the set of each table
+	widths   *widths
 	schemes  map[string]*scheme
 	logical  map[uint64]uint64 // parameters of one matrix -> how many there are
 	adapted  map[string]*adaptedMatrix
@@ -123,7 +144,13 @@ type scale struct {
 	stored   uint64
 	overflow bool
 	widening []pipeline.Widening
-	unknown  uint64 // bytes that were not understood
+	// claims is what the configs say of the packing, contradictions in what they and
+	// the tensors differ.
+	claims         declaredPacking
+	contradictions []string
+	unknown        uint64 // bytes that were not understood
+	// spares sums the small floats of odd shapes, and what their bytes could hold.
+	spares struct{ elements, capacity uint64 }
 
 	buf []byte
 }
@@ -131,7 +158,7 @@ type scale struct {
 func newScale(readings *pipeline.Readings, facts *pipeline.FactSet) *scale {
 	s := &scale{readings: readings, facts: facts, groups: map[groupKey]*group{}, further: furtherLayers(readings.Tables),
 		files: make([]tableWeight, len(readings.Tables)), schemes: map[string]*scheme{}, logical: map[uint64]uint64{},
-		adapted: map[string]*adaptedMatrix{}}
+		adapted: map[string]*adaptedMatrix{}, widths: newWidths(), setOf: setNumbers(readings.Tables)}
 	if f := facts.Facts.Architecture.Family; f != nil {
 		s.family = *f
 	}
@@ -182,9 +209,13 @@ func (s *scale) tensors(ctx context.Context) error {
 		for i := range t.Len() {
 			tensor := t.At(i)
 			s.files[ti].see(tensor)
+			if tensor.DType.Class() == pipeline.ClassFloat && tensor.DType.Bits() >= 16 {
+				s.widths.see(tensor)
+			}
 			allPlain = allPlain && plain(tensor.Name, tensor.DType)
 		}
 	}
+	s.widths.rank()
 	if allPlain {
 		for ti, t := range s.readings.Tables {
 			for i := range t.Len() {
@@ -193,26 +224,51 @@ func (s *scale) tensors(ctx context.Context) error {
 		}
 		return nil
 	}
-	w := measure(s.readings.Tables)
-	all := modules(s.readings.Tables)
-	for i := range all {
-		explain(&all[i], w)
-	}
-	w.decide()
-	for i := range all {
-		s.weighModule(&all[i], explain(&all[i], w))
-	}
-	return nil
+	return s.packed(ctx)
 }
 
-// decide settles the bit width for matrices that do not touch the hidden size, where
-// all that do agree.
-func (w *widths) decide() {
-	if len(w.votes) == 1 {
-		for b := range w.votes {
-			w.decided = b
+// packed weighs an artifact in which some tensors are packed. What the modules show
+// openly is gathered first, then the bits where siblings leave them open, then every
+// claim is held against the rest.
+func (s *scale) packed(ctx context.Context) error {
+	w := s.widths
+	all := modules(s.readings.Tables, s.setOf, s.weighPlain)
+	found := make([]*packed, len(all))
+	for i := range all {
+		if found[i] = explain(&all[i], w); found[i] != nil {
+			w.show(found[i])
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("weigh packed tensors: %w", err)
+	}
+	if w.open {
+		w.voting = true
+		for i := range all {
+			explain(&all[i], w)
+		}
+		w.voting = false
+		for i := range all {
+			found[i] = explain(&all[i], w)
+		}
+	}
+	for _, g := range found {
+		if g != nil {
+			w.note(g)
+		}
+	}
+	for _, g := range found {
+		if g != nil {
+			w.vote(g)
+		}
+	}
+	for i, g := range found {
+		if g != nil {
+			w.settle(g)
+		}
+		s.weighModule(&all[i], g)
+	}
+	return nil
 }
 
 // weighModule puts the tensors of a module on the scale.
@@ -223,23 +279,28 @@ func (s *scale) weighModule(m *module, g *packed) {
 		}
 		return
 	}
-	if s.schemes[g.scheme] == nil {
-		s.schemes[g.scheme] = &scheme{}
-	}
 	known := s.schemes[g.scheme]
+	if known == nil {
+		known = &scheme{}
+		s.schemes[g.scheme] = known
+	}
 	s.add(&known.parameters, g.adds.estimate)
-	known.bits = max(known.bits, g.bits)
+	if g.bits != 0 && (known.bits == 0 || g.bits < known.bits) {
+		known.bits = g.bits
+	}
+	serves := g.serving(m)
 	for i := range m.parts {
 		p := &m.parts[i]
 		switch {
 		case p == g.weight:
 			gr := s.put(p.table, p.tensor, g.adds, "")
+			gr.packedBits = max(gr.packedBits, g.bits)
 			if g.reason != "" {
 				gr.reason = g.reason
 			}
 			s.logical[g.adds.estimate]++
 			s.add(&s.full, g.adds.estimate)
-		case g.serves(p):
+		case serves[i]:
 			s.put(p.table, p.tensor, interval{}, g.scheme)
 		default:
 			s.weighPlain(p.table, p.tensor)
@@ -256,13 +317,14 @@ func (s *scale) weighPlain(table int32, tensor pipeline.Tensor) {
 	if reason != "" {
 		g.reason = reason
 	}
-	if why := buffer(g.pattern, tensor); why != "" && g.tensors == 1 {
+	if why := buffer(g.pattern, tensor); why == "" {
+		g.buffer, g.held = "", nil
+		s.spare(tensor, elements, adds)
+	} else if g.tensors == 1 || g.buffer != "" {
 		g.buffer = why
-	} else if why == "" {
-		g.buffer = ""
+		g.held = append(g.held, held{table, adds})
 	}
-	if g.component == adapterPart {
-		s.adapt(tensor)
+	if g.component == adapterPart && s.adapt(tensor) {
 		return
 	}
 	if len(tensor.Shape) >= 2 && g.buffer == "" {
@@ -294,23 +356,38 @@ func (s *scale) put(table int32, tensor pipeline.Tensor, adds interval, serves s
 	s.addInterval(&g.adds, adds)
 	f := &s.files[table]
 	s.addInterval(&f.adds, adds)
-	if g.kind != "" {
-		f.kinds[g.kind] += elements
+	switch g.kind {
+	case "optimizer":
+		f.optimizer += elements
+	case "ema":
+		f.ema += elements
 	}
 	return g
 }
 
-// mostFlat is how many elements a tensor of one dimension may have before it looks
-// like packed data: above the longest vocabulary.
+// mostFlat is how many elements a tensor of floats may have whatever its shape is:
+// above the longest vocabulary.
 const mostFlat = 1 << 20
 
 // alone says what a tensor adds that no packing explains.
+//
+// Floats of sixteen bits and more count as they are, with one exception for upper: a
+// large tensor that looks like no matrix of the model may be a container (a long row;
+// or no side that is a width of the model's norms or a multiple of its hidden size).
+// Floats of eight bits must look like a matrix of the model whatever their size.
 func (s *scale) alone(tensor pipeline.Tensor, elements uint64) (interval, string) {
 	switch tensor.DType.Class() {
 	case pipeline.ClassFloat:
-		if elements > mostFlat && slices.Max(tensor.Shape) == elements {
-			return interval{elements, elements, s.times(tensor.Bytes(), perByte)},
-				"a long row of floats may be a container for packed parameters, so each byte may hold eight"
+		odd := ""
+		switch eight := tensor.DType.Bits() <= 8; {
+		case elements <= leastWidth, !eight && elements <= mostFlat && !s.widths.column(tensor.Shape, elements):
+		case longRow(tensor.Shape, elements):
+			odd = "a long row of floats may be a container for packed parameters, so each byte may hold eight"
+		case eight && !s.widths.whole(tensor.Shape), !eight && !s.widths.fits(tensor.Shape):
+			odd = "its sides are nowhere else in the model, so the floats may be a container and each byte may hold eight parameters"
+		}
+		if block, _ := tensor.DType.Block(); odd != "" && block == 1 {
+			return interval{elements, elements, max(elements, s.times(tensor.Bytes(), perByte))}, odd
 		}
 		return interval{elements, elements, elements}, ""
 	case pipeline.ClassComplex:
@@ -319,6 +396,42 @@ func (s *scale) alone(tensor pipeline.Tensor, elements uint64) (interval, string
 	}
 	return interval{0, 0, s.times(tensor.Bytes(), perByte)},
 		fmt.Sprintf("%s may be a container for several parameters; no packing explains it, so each byte may hold eight", tensor.DType)
+}
+
+// What floats of odd shapes may have in elements before they are seen as containers, one
+// that is too small to be noted and all others together: models have a few biases as
+// long as the vocabulary.
+const (
+	leastSpare   = 4096
+	mostSpareSum = 4 << 20
+)
+
+// spare notes floats that are too small to be suspect by themselves.
+func (s *scale) spare(t pipeline.Tensor, elements uint64, adds interval) {
+	if t.DType.Class() != pipeline.ClassFloat || t.DType.Bits() < 16 || elements <= leastSpare || adds.upper != elements {
+		return
+	}
+	if (longRow(t.Shape, elements) && !s.widths.known[slices.Max(t.Shape)]) || !s.widths.fits(t.Shape) {
+		s.add(&s.spares.elements, elements)
+		s.add(&s.spares.capacity, s.times(t.Bytes(), perByte))
+	}
+}
+
+// smallParts adds what small floats of odd shapes could hold where there are many.
+func (s *scale) smallParts() {
+	if s.spares.elements > mostSpareSum {
+		s.widen("small tensors of odd shapes", interval{upper: s.spares.capacity - s.spares.elements},
+			"their sides are nowhere else in the model and there are many, so they may be containers and each byte may hold eight parameters")
+	}
+}
+
+// longRow reports whether nearly all of a shape lies in one dimension.
+func longRow(shape []uint64, elements uint64) bool {
+	if len(shape) == 0 {
+		return false
+	}
+	longest := slices.Max(shape)
+	return longest > 0 && elements/longest < 4
 }
 
 // objects adds what is not in a table: eight parameters for each byte that nobody
@@ -398,6 +511,10 @@ func (s *scale) setAside() {
 		if g.elements > room {
 			kept = g.elements - room
 			g.reason = "it is named and shaped like a buffer, and too large for one"
+		} else {
+			for _, h := range g.held {
+				s.files[h.table].adds.take(h.adds)
+			}
 		}
 		room -= g.elements - kept
 		g.adds = interval{0, 0, s.times(kept, max(1, g.dtype.Bits()))}
@@ -521,12 +638,37 @@ func (s *scale) raise() {
 		s.widen("total_parameters", interval{upper: uint64(*n) - s.sum.upper}, "the artifact declares more parameters than its tensors show")
 	}
 	a := s.facts.Facts.Architecture
-	if a.Partial == nil || !*a.Partial || a.Layers == nil || a.LayerSpan == nil || *a.Layers == 0 {
+	if a.Layers == nil || *a.Layers <= 0 {
 		return
 	}
-	whole := s.times(s.sum.estimate/uint64(*a.Layers), uint64(max(*a.LayerSpan, *a.Layers)))
-	s.facts.Set("params.whole", int64(whole), pipeline.BasisEstimated)
-	if whole > s.sum.upper {
-		s.widen("the rest of the model", interval{upper: whole - s.sum.upper}, "the tensors are a part of a model; the whole is estimated from its layers")
+	each := s.sum.estimate / uint64(*a.Layers)
+	if a.Partial != nil && *a.Partial && a.LayerSpan != nil {
+		whole := s.times(each, uint64(max(*a.LayerSpan, *a.Layers)))
+		s.facts.Set("params.whole", int64(whole), pipeline.BasisEstimated)
+		if whole > s.sum.upper {
+			s.widen("the rest of the model", interval{upper: whole - s.sum.upper}, "the tensors are a part of a model; the whole is estimated from its layers")
+		}
+	}
+	if declared := s.declaredLayers(); declared > *a.Layers {
+		if whole := s.times(each, uint64(declared)); whole > s.sum.upper {
+			s.widen("the declared layers", interval{upper: whole - s.sum.upper},
+				fmt.Sprintf("the config declares %d layers; the tensors make %d, so layers are missing or run several times", declared, *a.Layers))
+		}
 	}
 }
+
+// declaredLayers returns the most layers that a config declares for the model, or for
+// the base of an adapter that repeats them.
+func (s *scale) declaredLayers() (most int64) {
+	for _, c := range s.readings.Configs {
+		for _, key := range []string{"num_hidden_layers", "n_layer", "num_layers", "n_layers", "text_config.num_hidden_layers"} {
+			if n, _, ok := c.Int(key); ok && n <= mostLayers {
+				most = max(most, n)
+			}
+		}
+	}
+	return most
+}
+
+// mostLayers is the largest number of layers that a declaration is believed for.
+const mostLayers = 1 << 14

@@ -123,7 +123,7 @@ func (r *headerReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.rest.Read(p)
 	r.pass(p[:n])
-	if err == io.EOF && r.at < r.n { //nolint:errorlint // a reader returns io.EOF itself
+	if err == io.EOF && r.at < r.n {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

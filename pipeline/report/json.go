@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"weighbridge/pipeline"
 )
@@ -45,6 +46,14 @@ type Inspection struct {
 func InspectionOf(r *pipeline.Report) Inspection {
 	return Inspection{Schema: InspectionSchema, Tool: r.Tool, Artifact: r.Artifact, Facts: r.Facts, FactsIndex: r.FactsIndex,
 		Inspections: r.Inspections, Reasons: r.Reasons, Notes: r.Notes, Cost: r.Cost, Disclaimer: r.Disclaimer}
+}
+
+// Whole reports whether everything was read: no inspection was skipped, failed or met
+// something malformed, and nothing that should be there is missing.
+func (i Inspection) Whole() bool {
+	return len(i.Reasons) == 0 && !slices.ContainsFunc(i.Inspections, func(one pipeline.Inspection) bool {
+		return one.Status != pipeline.InspectionOK
+	})
 }
 
 // Failure is the JSON form of an error: no report could be made.

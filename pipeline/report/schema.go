@@ -32,6 +32,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pipeline.Quorum]():           {pipeline.QuorumOne, pipeline.QuorumTwo, pipeline.QuorumTwoAndLegal},
 	reflect.TypeFor[pipeline.InspectionStatus](): {pipeline.InspectionOK, pipeline.InspectionSkipped, pipeline.InspectionFailed, pipeline.InspectionMalformed},
 	reflect.TypeFor[pipeline.Basis]():            {pipeline.BasisMeasured, pipeline.BasisAttested, pipeline.BasisParsed, pipeline.BasisEstimated, pipeline.BasisDeclared},
+	reflect.TypeFor[pipeline.Likeness]():         {pipeline.LikeStructure, pipeline.LikeMatrices},
 	reflect.TypeFor[pipeline.State](): {pipeline.StateOpen, pipeline.StateClaimed, pipeline.StateApproved, pipeline.StateRejected,
 		pipeline.StateChangesRequested, pipeline.StateCleared, pipeline.StateSuperseded, pipeline.StateExpired},
 }

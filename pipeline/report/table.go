@@ -38,7 +38,8 @@ func Table(w io.Writer, r *pipeline.Report) error {
 	if r.Case == nil {
 		t.row("Case", "not queued: no database was named")
 	} else {
-		t.row("Case", "%s, %s", r.Case.ID, strings.ReplaceAll(string(r.Case.State), "_", " "))
+		t.row("Case", "%s, %s", r.Case.ID, words(r.Case.State))
+		t.sameStructure(r.Case.SameStructure)
 	}
 	t.cost(r.Cost)
 	t.line("")
@@ -60,6 +61,16 @@ func InspectionTable(w io.Writer, r *pipeline.Report) error {
 	t.line("")
 	for i, reason := range r.Reasons {
 		t.row(first(i, "Not read"), "%s", Clean(reason))
+	}
+	var skipped []string
+	for _, i := range r.Inspections {
+		if i.Status == pipeline.InspectionSkipped {
+			skipped = append(skipped, Clean(i.Object)+": "+Clean(i.Reason))
+		}
+	}
+	if len(skipped) > 0 {
+		t.row(first(len(r.Reasons), "Not read"), "%s of a format that is not understood", plural(int64(len(skipped)), "file"))
+		t.list(skipped, "file")
 	}
 	t.facts(r)
 	t.objects(r.Artifact.Objects)
@@ -294,7 +305,11 @@ func (t *table) architecture(a pipeline.Architecture) {
 	if told := confidence[deref(a.Confidence)]; told != "" {
 		t.row("", "%s", told)
 	}
-	for _, c := range a.Contradictions {
+	for i, c := range a.Contradictions {
+		if i == mostAlike {
+			t.row("", "and %s", plural(int64(len(a.Contradictions)-i), "more contradiction"))
+			break
+		}
 		t.row("", "contradiction: %s", Clean(c))
 	}
 }
@@ -414,6 +429,30 @@ func (t *table) objects(objects []pipeline.ArtifactObject) {
 		at += int(l.files)
 	}
 }
+
+// likeness says in words what two models have in common.
+var likeness = map[pipeline.Likeness]string{
+	pipeline.LikeStructure: "Same structure as",
+	pipeline.LikeMatrices:  "Same matrices, packed otherwise, as",
+}
+
+// sameStructure names the newest cases of the same structure. Where as many were found
+// as are looked for, there may be more.
+func (t *table) sameStructure(found []pipeline.StructureMatch) {
+	for i, m := range found {
+		if i == mostAlike && len(found) > mostAlike+1 {
+			rest := plural(int64(len(found)-i), "more case")
+			if len(found) == pipeline.MostSameStructure {
+				rest = "at least " + rest
+			}
+			t.row("", "and %s of the same structure or matrices", rest)
+			return
+		}
+		t.row("", "%s case %s, %s, %s", likeness[m.Same], m.ID, words(m.State), Clean(m.Source))
+	}
+}
+
+func words(s pipeline.State) string { return strings.ReplaceAll(string(s), "_", " ") }
 
 func (t *table) notes(notes []string) {
 	for i, note := range notes {

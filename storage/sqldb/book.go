@@ -35,6 +35,9 @@ func (db *DB) Enter(ctx context.Context, w *pipeline.Weighing, plan func(pipelin
 		if err := t.apply(ctx, entry.Case); err != nil {
 			return err
 		}
+		if err := t.know(ctx, entry.Case.Case, pipeline.StructureOf(&w.Report.Facts)); err != nil {
+			return err
+		}
 		if err := t.file(ctx, entry.Case.Case, papers); err != nil {
 			return err
 		}

@@ -101,7 +101,7 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 }
 
 func loadSubmission(path string) (*pipeline.Submission, error) {
-	f, err := os.Open(path) //nolint:gosec // the user names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the submission file cannot be opened", Err: err,
 			Hint: "name an existing file with --submission"}

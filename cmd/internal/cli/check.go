@@ -112,8 +112,17 @@ func record(ctx context.Context, queue *app.Queue, w *pipeline.Weighing, by pipe
 	if err != nil {
 		return err
 	}
-	w.Report.Case = &pipeline.CaseRef{ID: entered.ID, State: entered.State}
-	return nil
+	w.Report.Case, err = refer(ctx, queue, entered)
+	return err
+}
+
+// refer names a case, and the cases of the same structure as they are now.
+func refer(ctx context.Context, queue *app.Queue, to pipeline.Case) (*pipeline.CaseRef, error) {
+	same, err := queue.DB.SameStructure(ctx, to.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &pipeline.CaseRef{ID: to.ID, State: to.State, SameStructure: same}, nil
 }
 
 func (c *cli) writeReport(r *pipeline.Report, f *format) error {
@@ -145,7 +154,7 @@ what was odd. It applies no rules and writes nothing.
 
 EXIT STATUS
   0   everything was read
-  30  something could not be read or weighed
+  30  something was not read: refused, malformed, missing, or of a format that is not understood
   1   no report could be made
   2   wrong usage`,
 		Args: exactly("SOURCE"),
@@ -162,12 +171,13 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
+		inspection := report.InspectionOf(&w.Report)
 		if f.json() {
-			err = report.JSON(c.env.Stdout, report.InspectionOf(&w.Report))
+			err = report.JSON(c.env.Stdout, inspection)
 		} else {
 			err = report.InspectionTable(c.env.Stdout, &w.Report)
 		}
-		if err == nil && len(w.Report.Reasons) > 0 {
+		if err == nil && !inspection.Whole() {
 			return status(exitInconclusive)
 		}
 		return err

@@ -68,7 +68,9 @@ EXIT STATUS
 				return err
 			}
 			if ruling.Case != nil {
-				w.Report.Case = &pipeline.CaseRef{ID: ruling.Case.ID, State: ruling.Case.State}
+				if w.Report.Case, err = refer(cmd.Context(), queue, *ruling.Case); err != nil {
+					return err
+				}
 			}
 		}
 		result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)

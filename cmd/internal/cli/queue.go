@@ -236,6 +236,9 @@ func (c *cli) queueShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if r.Case, err = refer(cmd.Context(), queue, h.Case); err != nil {
+				return err
+			}
 			if f.json() {
 				return report.JSON(c.env.Stdout, shown{h, r})
 			}
@@ -394,7 +397,8 @@ func (c *cli) queueDecide() *cobra.Command {
 votes on it, and nobody votes twice. A block or an inconclusive verdict is approved by two
 people only, each of whom names in the comment the number of parameters that they accept.
 
-The reason codes: ` + strings.Join(codes(), ", ") + `.
+The reason codes:
+  ` + strings.Join(codes(), "\n  ") + `
 ` + queueExit,
 		Args: exactly("CASE", "approve|reject|changes"),
 	}

@@ -44,7 +44,12 @@ func (s Settings) Resolve(getenv func(string) string) Settings {
 			s.Actor = u.Username
 		}
 	}
+	// Who asks for unsigned requests means it, whatever keys the environment holds.
+	unsigned := s.S3.Anonymous && s.S3.AccessKeyID == "" && s.S3.SecretAccessKey == ""
 	s.S3 = s3.FromEnv(s.S3, getenv)
+	if unsigned {
+		s.S3.AccessKeyID, s.S3.SecretAccessKey, s.S3.SessionToken = "", "", ""
+	}
 	return s
 }
 

@@ -52,6 +52,20 @@ UPDATE cases SET
     expires_at = sqlc.arg(expires_at), superseded_by = sqlc.arg(superseded_by)
 WHERE id = sqlc.arg(id) AND version = sqlc.arg(version) - 1;
 
+-- name: PutStructure :exec
+INSERT INTO case_structures (case_id, fingerprint, matrix_fingerprint) VALUES (?1, ?2, ?3)
+ON CONFLICT (case_id) DO UPDATE SET fingerprint = excluded.fingerprint, matrix_fingerprint = excluded.matrix_fingerprint;
+
+-- name: SameStructure :many
+SELECT cases.id, cases.source, cases.state, cases.verdict, own.fingerprint AS own_print, other.fingerprint AS other_print
+FROM case_structures AS own
+JOIN cases AS asked ON asked.id = own.case_id
+JOIN case_structures AS other ON other.fingerprint = own.fingerprint OR other.matrix_fingerprint = own.matrix_fingerprint
+JOIN cases ON cases.id = other.case_id
+WHERE own.case_id = ?1 AND other.case_id <> ?1
+ORDER BY CASE WHEN cases.source = asked.source AND cases.state = 'superseded' THEN 1 ELSE 0 END, cases.id DESC
+LIMIT ?2;
+
 -- name: InsertSubmission :exec
 INSERT INTO submissions (digest, body) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING;
 

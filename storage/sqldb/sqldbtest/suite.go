@@ -24,6 +24,7 @@ type Book interface {
 	pipeline.CaseBook
 	pipeline.CaseReader
 	pipeline.KeptReader
+	pipeline.StructureFinder
 	pipeline.AuditLog
 	Close() error
 }
@@ -57,6 +58,9 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Expire", s.expire)
 	t.Run("Pages", s.pages)
 	t.Run("Filters", s.filters)
+	t.Run("SameStructure", s.sameStructure)
+	t.Run("SameStructureOrder", s.sameStructureOrder)
+	t.Run("SameStructureReplaced", s.sameStructureReplaced)
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)
@@ -179,6 +183,7 @@ func (s Suite) record(t *testing.T) {
 		func() error { _, err := b.book.Case(t.Context(), uuid.UUID{1}); return err },
 		func() error { _, err := b.book.History(t.Context(), uuid.UUID{1}); return err },
 		func() error { _, err := b.book.Report(t.Context(), uuid.UUID{1}); return err },
+		func() error { _, err := b.book.SameStructure(t.Context(), uuid.UUID{1}); return err },
 		func() error { _, err := b.book.Submission(t.Context(), uuid.UUID{1}); return err },
 		func() error {
 			return b.book.Kept(t.Context(), uuid.UUID{1}, func(pipeline.Kept) error { return nil })

@@ -57,6 +57,12 @@ type Case struct {
 	SupersededBy     *string
 }
 
+type CaseStructure struct {
+	CaseID            string
+	Fingerprint       *string
+	MatrixFingerprint *string
+}
+
 type Comment struct {
 	ID          string
 	CaseID      string

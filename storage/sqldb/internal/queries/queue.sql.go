@@ -958,6 +958,16 @@ func (q *Queries) LastAuditEvent(ctx context.Context) (LastAuditEventRow, error)
 	return i, err
 }
 
+const putStructure = `-- name: PutStructure :exec
+INSERT INTO case_structures (case_id, fingerprint, matrix_fingerprint) VALUES (?1, ?2, ?3)
+ON CONFLICT (case_id) DO UPDATE SET fingerprint = excluded.fingerprint, matrix_fingerprint = excluded.matrix_fingerprint
+`
+
+func (q *Queries) PutStructure(ctx context.Context, caseID string, fingerprint *string, matrixFingerprint *string) error {
+	_, err := q.db.ExecContext(ctx, putStructure, caseID, fingerprint, matrixFingerprint)
+	return err
+}
+
 const reportOfCase = `-- name: ReportOfCase :one
 SELECT reports.digest, reports.cost, reports.body FROM reports
 JOIN cases ON cases.id = reports.case_id AND cases.report = reports.digest
@@ -975,6 +985,56 @@ func (q *Queries) ReportOfCase(ctx context.Context, id string) (ReportOfCaseRow,
 	var i ReportOfCaseRow
 	err := row.Scan(&i.Digest, &i.Cost, &i.Body)
 	return i, err
+}
+
+const sameStructure = `-- name: SameStructure :many
+SELECT cases.id, cases.source, cases.state, cases.verdict, own.fingerprint AS own_print, other.fingerprint AS other_print
+FROM case_structures AS own
+JOIN cases AS asked ON asked.id = own.case_id
+JOIN case_structures AS other ON other.fingerprint = own.fingerprint OR other.matrix_fingerprint = own.matrix_fingerprint
+JOIN cases ON cases.id = other.case_id
+WHERE own.case_id = ?1 AND other.case_id <> ?1
+ORDER BY CASE WHEN cases.source = asked.source AND cases.state = 'superseded' THEN 1 ELSE 0 END, cases.id DESC
+LIMIT ?2
+`
+
+type SameStructureRow struct {
+	ID         string
+	Source     string
+	State      string
+	Verdict    string
+	OwnPrint   *string
+	OtherPrint *string
+}
+
+func (q *Queries) SameStructure(ctx context.Context, caseID string, limit int64) ([]SameStructureRow, error) {
+	rows, err := q.db.QueryContext(ctx, sameStructure, caseID, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SameStructureRow
+	for rows.Next() {
+		var i SameStructureRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.State,
+			&i.Verdict,
+			&i.OwnPrint,
+			&i.OtherPrint,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const submissionByDigest = `-- name: SubmissionByDigest :one
