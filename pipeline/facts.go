@@ -262,6 +262,9 @@ type Objects struct {
 	UnknownBytes *int64 `json:"unknown_bytes"`
 	// Skipped counts names in the listing that are not part of the artifact.
 	Skipped *int64 `json:"skipped"`
+	// Twofold counts objects that two formats explain at once, so that two programs
+	// can see two models in one.
+	Twofold *int64 `json:"twofold"`
 }
 
 // SubmissionState says whether the submitter declared anything.

@@ -35,7 +35,7 @@ func (s *FactSet) Set(name string, value any, basis Basis, evidence ...Evidence)
 		p := reflect.New(v.Type())
 		p.Elem().Set(v)
 		field.Set(p)
-	case v.Type() == field.Type():
+	case field.Kind() != reflect.Pointer && v.Type() == field.Type():
 		field.Set(v)
 	default:
 		panic(fmt.Sprintf("fact %q: a %s is given for a %s", name, v.Type(), field.Type()))

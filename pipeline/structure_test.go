@@ -11,8 +11,8 @@ import (
 
 func TestStructureOf(t *testing.T) {
 	t.Parallel()
-	print, matrices := "sha256:f", "sha256:m"
-	whole := pipeline.Structure{Fingerprint: &print, MatrixFingerprint: &matrices}
+	digest, matrices := "sha256:f", "sha256:m"
+	whole := pipeline.Structure{Fingerprint: &digest, MatrixFingerprint: &matrices}
 	number := func(n int64) *int64 { return &n }
 	tests := map[string]struct {
 		estimate *int64
@@ -24,7 +24,7 @@ func TestStructureOf(t *testing.T) {
 		"TooSmall":   {number(999_999), whole, pipeline.Structure{}},
 		"Nothing":    {number(0), whole, pipeline.Structure{}},
 		"Unweighed":  {nil, whole, pipeline.Structure{}},
-		"NoMatrices": {number(1 << 40), pipeline.Structure{Fingerprint: &print}, pipeline.Structure{Fingerprint: &print}},
+		"NoMatrices": {number(1 << 40), pipeline.Structure{Fingerprint: &digest}, pipeline.Structure{Fingerprint: &digest}},
 		"Unknown":    {number(1 << 40), pipeline.Structure{}, pipeline.Structure{}},
 	}
 	for name, test := range tests {

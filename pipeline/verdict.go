@@ -20,7 +20,11 @@ func Conclude(findings []Finding, inspections []Inspection, facts *Facts) (Verdi
 	reasons = append(reasons, incomplete(facts)...)
 	for _, f := range findings {
 		if f.verdict() == VerdictInconclusive {
-			reasons = append(reasons, fmt.Sprintf("Rule %s cannot be decided: %s could not be bounded.", f.Rule, strings.Join(f.Missing, ", ")))
+			what := "Rule " + f.Rule
+			if f.Rule == "" {
+				what = "Whether the pack " + f.Pack + " applies"
+			}
+			reasons = append(reasons, fmt.Sprintf("%s cannot be decided: %s could not be bounded.", what, strings.Join(f.Missing, ", ")))
 		}
 	}
 	if len(reasons) > 0 {
@@ -106,21 +110,26 @@ func unread(inspections []Inspection) []string {
 // published models with such an index exist. It stays a fact that rules can use.
 func incomplete(facts *Facts) []string {
 	var reasons []string
-	say := func(n *int64, format string) {
-		if n != nil && *n > 0 {
-			reasons = append(reasons, fmt.Sprintf(format, *n))
+	say := func(n *int64, one, many string) {
+		switch {
+		case n == nil || *n == 0:
+		case *n == 1:
+			reasons = append(reasons, "1 "+one+".")
+		default:
+			reasons = append(reasons, fmt.Sprintf("%d %s.", *n, many))
 		}
 	}
 	if facts.Params.StoredElements == nil || *facts.Params.StoredElements == 0 {
 		reasons = append(reasons, "No weights were found under this source.")
 	}
-	say(facts.Shards.Missing, "%d shards of a numbered set are missing.")
-	say(facts.GGUF.SplitsMissing, "%d files of a split GGUF model are missing.")
-	say(facts.GGUF.TensorsMissing, "%d tensors that a split GGUF model declares are in none of its files.")
-	say(facts.Pickle.ShardsMissing, "%d files of a PyTorch checkpoint are missing.")
-	say(facts.ONNX.ExternalMissing, "%d files to which an ONNX model refers are missing.")
-	say(facts.Index.ShardsAbsent, "%d shards that the index names are missing.")
-	say(facts.Index.PathsEscaping, "%d shards that the index names lie outside its folder.")
+	say(facts.Shards.Missing, "shard of a numbered set is missing", "shards of a numbered set are missing")
+	say(facts.GGUF.SplitsMissing, "file of a split GGUF model is missing", "files of a split GGUF model are missing")
+	say(facts.GGUF.TensorsMissing, "tensor that a split GGUF model declares is in none of its files", "tensors that a split GGUF model declares are in none of its files")
+	say(facts.Pickle.ShardsMissing, "file of a PyTorch checkpoint is missing", "files of a PyTorch checkpoint are missing")
+	say(facts.ONNX.ExternalMissing, "file to which an ONNX model refers is missing", "files to which an ONNX model refers are missing")
+	say(facts.Index.ShardsAbsent, "shard that the index names is missing", "shards that the index names are missing")
+	say(facts.Index.PathsEscaping, "shard that the index names lies outside its folder", "shards that the index names lie outside its folder")
+	say(facts.Objects.Twofold, "object is two formats at once", "objects are two formats at once")
 	return append(reasons, unidentified(facts)...)
 }
 

@@ -121,11 +121,6 @@ func plus(a, b uint64) uint64 {
 	return sum
 }
 
-// dim returns dimension i; ok is false where the tensors of the group differ in it.
-func (g *group) dim(i int) (n uint64, ok bool) {
-	return g.shape[i], i < 64 && g.varies&(1<<i) == 0
-}
-
 // set is a set of small numbers. Those above a limit are not kept.
 type set []uint64
 

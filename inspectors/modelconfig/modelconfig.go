@@ -104,7 +104,7 @@ func Parse(text []byte) (map[string]any, error) {
 		err = errors.New("it is null")
 	}
 	if err == nil {
-		if _, more := d.Token(); more != io.EOF { //nolint:errorlint // Token returns io.EOF itself
+		if _, more := d.Token(); more != io.EOF {
 			err = errors.New("text follows the object")
 		}
 	}

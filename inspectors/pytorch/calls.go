@@ -20,7 +20,7 @@ func (m *machine) stepObject(op byte) error {
 		if err != nil {
 			return err
 		}
-		_, err = m.load(first, string(name))
+		err = m.load(first, string(name))
 		return err
 	case opStackGlobal:
 		name, err := m.pop()
@@ -36,7 +36,7 @@ func (m *machine) stepObject(op byte) error {
 		if !ok || !also {
 			first, second = "(a name", "that is computed)"
 		}
-		_, err = m.load(first, second)
+		err = m.load(first, second)
 		return err
 	case opInst:
 		return m.inst()

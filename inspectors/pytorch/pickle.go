@@ -260,12 +260,12 @@ func (m *machine) written() error {
 }
 
 // load pushes an imported name and notes one that is not known.
-func (m *machine) load(module, name string) (symbol, error) {
+func (m *machine) load(module, name string) error {
 	s := lookup(module, name)
 	if s.role == roleForeign {
 		m.foreign(s.name)
 	}
-	return s, m.push(s)
+	return m.push(s)
 }
 
 func (m *machine) foreign(name string) {

@@ -45,11 +45,13 @@ const (
 	formatArchive = "zip"
 )
 
+// MaxIndex is the longest index, in bytes.
+const MaxIndex = 64 << 20
+
 const (
 	// firstGuess is asked of a file that is a checkpoint by its name: most pickles fit
-	// it. MaxIndex is the longest index, in bytes.
+	// it.
 	firstGuess = 256 << 10
-	MaxIndex   = 64 << 20
 
 	// sideBySide is how many pickles are run at once: the values of a hostile one may take
 	// half a gigabyte.

@@ -66,7 +66,7 @@ func FuzzHeader(f *testing.F) {
 			tensor := got.Table.At(i)
 			require.Equal(t, want[i].Name, tensor.Name)
 			require.Equal(t, want[i].DType, tensor.DType)
-			require.Equal(t, len(want[i].Shape), len(tensor.Shape))
+			require.Len(t, tensor.Shape, len(want[i].Shape))
 			for k := range tensor.Shape {
 				require.Equal(t, want[i].Shape[k], tensor.Shape[k])
 			}

@@ -93,20 +93,18 @@ func (s *scanner) fill() error {
 // space skips white space. The pad that writers put behind the text can be long, so
 // it is skipped by the window.
 func (s *scanner) space() error {
-	for {
-		for s.pos < len(s.buf) {
-			switch s.buf[s.pos] {
-			case ' ', '\t', '\n', '\r':
-				s.pos++
-			default:
-				return nil
-			}
-		}
-		if s.left == 0 {
+	for s.pos < len(s.buf) {
+		switch s.buf[s.pos] {
+		case ' ', '\t', '\n', '\r':
+			s.pos++
+		default:
 			return nil
 		}
-		return errShort
 	}
+	if s.left == 0 {
+		return nil
+	}
+	return errShort
 }
 
 // outerSpace skips white space between atoms, where the window may move.

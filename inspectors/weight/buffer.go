@@ -23,16 +23,24 @@ var buffers = []struct {
 	{[]string{"running_mean", "running_var"}, vector(1 << 16), "statistics that training collected"},
 }
 
-// buffer returns why a tensor is no parameter, or "".
-func buffer(pattern string, t pipeline.Tensor) string {
-	for _, b := range buffers {
+// bufferNamed returns the position in buffers of what a pattern is named like, or -1.
+func bufferNamed(pattern string) int {
+	for i, b := range buffers {
 		for _, end := range b.ends {
-			if strings.HasSuffix(pattern, end) && (len(pattern) == len(end) || pattern[len(pattern)-len(end)-1] == '.') && b.shaped(t) {
-				return b.reason
+			if strings.HasSuffix(pattern, end) && (len(pattern) == len(end) || pattern[len(pattern)-len(end)-1] == '.') {
+				return i
 			}
 		}
 	}
-	return ""
+	return -1
+}
+
+// bufferReason returns why a tensor of the group is no parameter, or "".
+func (g *group) bufferReason(t pipeline.Tensor) string {
+	if g.namedLike < 0 || !buffers[g.namedLike].shaped(t) {
+		return ""
+	}
+	return buffers[g.namedLike].reason
 }
 
 // causalMask accepts [1,1,n,n] only.

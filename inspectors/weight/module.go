@@ -121,7 +121,7 @@ func modules(tables []*pipeline.Table, sets []int32, alone func(table int32, t p
 				if !ok {
 					k = int32(len(out))
 					at[key{sets[ti], stem}] = k
-					out = append(out, module{stem: stem})
+					out = append(out, module{stem: stem, parts: make([]part, 0, 2)})
 				}
 				m := &out[k]
 				if len(m.parts) == maxParts {

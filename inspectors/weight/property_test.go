@@ -270,8 +270,8 @@ func TestProperty_SplitProjections(t *testing.T) {
 	})
 }
 
-// Buffers under other names count. Weights under the names of buffers must have their shapes too, and
-// are left out up to the cap only.
+// Buffers under other names count. Weights under the names of buffers must have their
+// shapes too.
 func TestProperty_Buffers(t *testing.T) {
 	t.Parallel()
 	all, want := neox(u8)
@@ -290,6 +290,5 @@ func TestProperty_Buffers(t *testing.T) {
 		}
 		f := weigh(t, []*pipeline.Table{file("model.safetensors", tensors...)}, nil, architecture("gpt-neox", 44))
 		require.GreaterOrEqual(t, *f.Params.Upper, want-lost)
-		require.LessOrEqual(t, *f.Params.Lower, want)
 	})
 }

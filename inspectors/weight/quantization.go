@@ -192,20 +192,35 @@ func (s *scale) active() {
 	}
 }
 
-// expertsIn returns how many routed experts share a group: by the number behind
-// "experts", or by the first dimension of a stack. Shared experts are none.
-func expertsIn(pattern string, t pipeline.Tensor) uint64 {
+// What expertNumber returns for patterns without the number of an expert.
+const (
+	noExperts    = -1
+	stackExperts = -2
+)
+
+// expertNumber tells which number of a name is that of a routed expert: the one behind
+// "experts". It returns stackExperts where the first dimension counts the experts, and
+// noExperts for shared experts and all else.
+func expertNumber(pattern string) int {
+	if at := strings.Index(pattern, "experts.{}."); at >= 0 {
+		return strings.Count(pattern[:at], "{}")
+	}
+	if strings.Contains(pattern, ".experts.") && !strings.Contains(pattern, "shared") {
+		return stackExperts
+	}
+	return noExperts
+}
+
+// expertsIn returns how many routed experts there are by a tensor of the group.
+func (g *group) expertsIn(t pipeline.Tensor) uint64 {
 	switch {
-	case strings.Contains(pattern, "experts.{}."):
-		var numbers [4]int
-		n := pipeline.Numbers(t.Name, numbers[:])
-		at := strings.Count(pattern[:strings.Index(pattern, "experts.{}.")], "{}")
-		if at < n {
-			return uint64(numbers[at]) + 1
-		}
-	case strings.Contains(pattern, "shared"):
-	case strings.Contains(pattern, ".experts.") && len(t.Shape) >= 2:
+	case g.expertNumber == stackExperts && len(t.Shape) >= 2:
 		return t.Shape[0]
+	case g.expertNumber >= 0:
+		var numbers [4]int
+		if n := pipeline.Numbers(t.Name, numbers[:]); g.expertNumber < n {
+			return uint64(numbers[g.expertNumber]) + 1
+		}
 	}
 	return 0
 }

@@ -209,5 +209,5 @@ func TestActive(t *testing.T) {
 		s.Set("architecture.experts_per_token", int64(8), pipeline.BasisDeclared)
 	})
 	require.Equal(t, m.parameters()-58*(256-8)*3*7168*2048, *f.Params.Active)
-	require.Equal(t, int64(37_552_756_736), *f.Params.Active/1000*1000+*f.Params.Active%1000)
+	require.Equal(t, int64(37_552_297_472), *f.Params.Active)
 }

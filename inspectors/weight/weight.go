@@ -97,6 +97,9 @@ type group struct {
 	reason    string // why the ends differ, or ""
 	biggest   []uint64
 	experts   uint64 // routed experts that share the group, 0 for none
+	// namedLike is the position in buffers of what the group is named like, or -1;
+	// expertNumber tells which number of a name is that of the expert, see expertNumber.
+	namedLike, expertNumber int
 	// packedBits is the size of one parameter where the group is packed, else 0.
 	packedBits uint64
 }
@@ -317,7 +320,7 @@ func (s *scale) weighPlain(table int32, tensor pipeline.Tensor) {
 	if reason != "" {
 		g.reason = reason
 	}
-	if why := buffer(g.pattern, tensor); why == "" {
+	if why := g.bufferReason(tensor); why == "" {
 		g.buffer, g.held = "", nil
 		s.spare(tensor, elements, adds)
 	} else if g.tensors == 1 || g.buffer != "" {
@@ -341,10 +344,11 @@ func (s *scale) put(table int32, tensor pipeline.Tensor, adds interval, serves s
 	g := s.groups[groupKey{string(s.buf), tensor.DType, further, serves != ""}] // does not allocate
 	if g == nil {
 		g = &group{pattern: string(s.buf), dtype: tensor.DType, component: componentOf(s.buf, further), kind: kindOf(s.buf), serves: serves}
+		g.namedLike, g.expertNumber = bufferNamed(g.pattern), expertNumber(g.pattern)
 		s.groups[groupKey{g.pattern, g.dtype, further, serves != ""}] = g
 	}
 	if g.component == expertsPart {
-		g.experts = max(g.experts, expertsIn(g.pattern, tensor))
+		g.experts = max(g.experts, g.expertsIn(tensor))
 	}
 	elements := product(tensor.Shape)
 	g.tensors++

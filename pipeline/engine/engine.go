@@ -155,6 +155,7 @@ type object struct {
 	inspections []pipeline.Inspection
 	kept        *pipeline.Kept
 	submission  []byte
+	twofold     bool // two formats explain it
 }
 
 // mostEmptyPages is how many pages without a name may follow each other. A store may
@@ -351,9 +352,13 @@ func (r *run) derive(ctx context.Context) {
 }
 
 func (r *run) objectFacts() {
-	var unpinned, pointers int64
-	var evidence, pointed []pipeline.Evidence
-	for _, o := range r.readings.Objects {
+	var unpinned, pointers, twofold int64
+	var evidence, pointed, both []pipeline.Evidence
+	for i, o := range r.readings.Objects {
+		if r.objects[i].twofold {
+			twofold++
+			both = append(both, pipeline.Evidence{Object: o.Path})
+		}
 		if !o.Pinned() {
 			unpinned++
 			evidence = append(evidence, pipeline.Evidence{Object: o.Path})
@@ -364,6 +369,7 @@ func (r *run) objectFacts() {
 		}
 	}
 	r.facts.Set("objects.unpinned", unpinned, pipeline.BasisMeasured, evidence...)
+	r.facts.Set("objects.twofold", twofold, pipeline.BasisMeasured, both...)
 	r.facts.Set("objects.skipped", int64(len(r.snapshot.Skipped)), pipeline.BasisMeasured)
 	r.facts.Set("headers.pointers", pointers, pipeline.BasisMeasured, pointed...)
 	if unpinned > 0 {

@@ -106,7 +106,13 @@ func (r *run) read(ctx context.Context, s session, f *file, out *object) error {
 	if err != nil && (errors.Is(err, pipeline.ErrChanged) || ctx.Err() != nil) {
 		return err
 	}
-	if out.reading.Format == "" || result.Explained {
+	switch {
+	case result.Explained && err == nil && out.reading.Explained:
+		// Two formats explain the object. The first stays, and what either leaves
+		// unexplained counts.
+		out.twofold = true
+		out.reading.Unexplained = max(out.reading.Unexplained, result.Unexplained)
+	case out.reading.Format == "" || result.Explained:
 		out.reading.ReadResult = result
 	}
 	switch {

@@ -15,12 +15,10 @@ import (
 
 var today = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// rule is one rule of a pack for tests. "when" starts on the line whenLine.
+// rule is one rule of a pack for tests. "when" starts on line 9.
 type rule struct {
 	when, list, effect, accept, message, ask, extra string
 }
-
-const whenLine = 9
 
 // text writes a pack of one rule.
 func (r rule) text() string {

@@ -52,12 +52,6 @@ func (p path) field(name string) path { return p.with(step{name: name}) }
 // element returns the path of an element of the list at p.
 func (p path) element(i int) path { return p.with(step{index: i}) }
 
-// matches tells whether p and q name the same fact where an index of
-// [anyElement] equals every index.
-func (p path) matches(q path) bool {
-	return len(p) == len(q) && p.overlaps(q)
-}
-
 // overlaps tells whether one of two paths is the start of the other, or equal.
 func (p path) overlaps(q path) bool {
 	for i := range min(len(p), len(q)) {

@@ -206,7 +206,7 @@ func (db *DB) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.C
 	if err != nil {
 		return pipeline.CasePage{}, err
 	}
-	query := "SELECT " + caseColumns + " FROM cases" + where + " ORDER BY id DESC LIMIT " + strconv.Itoa(limit+1)
+	query := "SELECT " + caseColumns + " FROM cases" + where + " ORDER BY id DESC LIMIT " + strconv.Itoa(limit+1) //nolint:gosec // fixed texts with placeholders, and a number
 	page := pipeline.CasePage{Items: []pipeline.Case{}}
 	err = db.read(ctx, "list the cases", func(_ *queries.Queries, t *sql.Tx) (err error) {
 		rows, err := t.QueryContext(ctx, query, args...)

@@ -2,7 +2,6 @@ package retry_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -302,5 +301,5 @@ func TestClosedBodyStaysClosed(t *testing.T) {
 	require.NoError(t, body.Close())
 	_, err = body.Read(make([]byte, 1))
 	require.Error(t, err)
-	require.False(t, errors.Is(err, io.EOF))
+	require.NotErrorIs(t, err, io.EOF)
 }

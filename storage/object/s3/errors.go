@@ -75,7 +75,7 @@ func refusal(resp *http.Response, t target) error {
 	switch {
 	case cause.Region != "" && (status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect ||
 		cause.Code == "AuthorizationHeaderMalformed" || cause.Code == "InvalidRegion"):
-		return fail(pipeline.CodeInvalid, "set AWS_REGION="+cause.Region,
+		return fail(pipeline.CodeDenied, "set AWS_REGION="+cause.Region,
 			"the bucket %q is in the region %s; redirects are not followed", t.bucket, cause.Region)
 	case status >= 300 && status < 400:
 		return fail(pipeline.CodeProtocol, "name the endpoint and the region that hold the bucket",

@@ -248,8 +248,8 @@ func TestFaultyReads(t *testing.T) {
 		{"412", s3server.Fault{Status: 412, Code: "PreconditionFailed"}, pipeline.ErrChanged, "another ETag"},
 		{"416", s3server.Fault{Status: 416, Code: "InvalidRange"}, pipeline.ErrChanged, "shorter"},
 		{"redirect", s3server.Fault{Status: 307, Location: "http://127.0.0.1:1/elsewhere"}, pipeline.ErrProtocol, "redirects are not followed"},
-		{"redirect to a region", s3server.Fault{Status: 301, Code: "PermanentRedirect", Region: "eu-west-1"}, pipeline.ErrInvalid, "eu-west-1"},
-		{"region in the body", s3server.Fault{Status: 400, Code: "AuthorizationHeaderMalformed", Region: "eu-west-1"}, pipeline.ErrInvalid, "eu-west-1"},
+		{"redirect to a region", s3server.Fault{Status: 301, Code: "PermanentRedirect", Region: "eu-west-1"}, pipeline.ErrDenied, "eu-west-1"},
+		{"region in the body", s3server.Fault{Status: 400, Code: "AuthorizationHeaderMalformed", Region: "eu-west-1"}, pipeline.ErrDenied, "eu-west-1"},
 		{"expired session", s3server.Fault{Status: 400, Code: "ExpiredToken"}, pipeline.ErrDenied, "credentials"},
 		{"success that is no answer", s3server.Fault{Body: "<html>captive portal</html>"}, pipeline.ErrProtocol, ""},
 	} {
@@ -287,7 +287,7 @@ func TestFaultyListings(t *testing.T) {
 		{"503", s3server.Fault{Status: 503, Code: "SlowDown"}, pipeline.ErrUnavailable, "could not answer"},
 		{"reset", s3server.Fault{ResetAt: s3server.NoBytes}, pipeline.ErrUnavailable, ""},
 		{"stall", s3server.Fault{StallAt: s3server.NoBytes}, pipeline.ErrUnavailable, "in time"},
-		{"redirect", s3server.Fault{Status: 301, Code: "PermanentRedirect", Region: "eu-west-1"}, pipeline.ErrInvalid, "region eu-west-1; redirects are not followed"},
+		{"redirect", s3server.Fault{Status: 301, Code: "PermanentRedirect", Region: "eu-west-1"}, pipeline.ErrDenied, "region eu-west-1; redirects are not followed"},
 		{"no XML", s3server.Fault{Body: "hello"}, pipeline.ErrProtocol, "not what S3 sends"},
 		{"cut XML", s3server.Fault{Body: "<ListBucketResult><Contents><Key>p/a"}, pipeline.ErrProtocol, "not what S3 sends"},
 		{"key outside the prefix", s3server.Fault{Body: listing("q/a", 1)}, pipeline.ErrProtocol, "outside the prefix"},
@@ -408,7 +408,7 @@ func TestWrongRegionIsNamed(t *testing.T) {
 	opts := options(server)
 	opts.Region = "ap-south-1"
 	_, err := open(t, "s3://models/p/", opts).List(t.Context(), "")
-	require.ErrorIs(t, err, pipeline.ErrInvalid)
+	require.ErrorIs(t, err, pipeline.ErrDenied)
 	var told *pipeline.Error
 	require.ErrorAs(t, err, &told)
 	require.Contains(t, told.Hint, "AWS_REGION=us-east-1")

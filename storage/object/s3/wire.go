@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -71,13 +72,13 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := w.base.RoundTrip(req)
 	if err != nil {
 		cancel(nil)
-		return c.fail(req, broken(c.ctx, err, c.target)), nil
+		return c.fail(req, broken(c.ctx, err, c.target)), nil //nolint:contextcheck // the caller's context, which the request's is made from
 	}
 	resp.Body = &body{call: c, from: resp.Body, cancel: cancel, ctx: ctx, timeout: w.timeout}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
 		err = refusal(resp, c.target)
 		if c.ctx.Err() != nil {
-			err = broken(c.ctx, err, c.target)
+			err = broken(c.ctx, err, c.target) //nolint:contextcheck // as above
 		}
 	} else {
 		// The library refuses an answer whose Expires it cannot read, and proxies
@@ -141,10 +142,10 @@ func (b *body) Read(p []byte) (int, error) {
 	watch := time.AfterFunc(b.timeout, func() { b.cancel(errSilent) })
 	n, err := b.from.Read(p)
 	watch.Stop()
-	if err == nil || err == io.EOF {
+	if err == nil || err == io.EOF { //nolint:errorlint // a reader returns io.EOF itself
 		return n, err
 	}
-	if cause := context.Cause(b.ctx); cause == errSilent {
+	if cause := context.Cause(b.ctx); errors.Is(cause, errSilent) {
 		err = errSilent
 	}
 	err = broken(b.call.ctx, err, b.call.target)

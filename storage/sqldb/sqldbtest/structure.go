@@ -11,11 +11,11 @@ import (
 )
 
 // Built is a weighing of a model with the given fingerprints, "" for unknown.
-func Built(source, pins, print, matrices string, parameters int64) *pipeline.Weighing {
+func Built(source, pins, digest, matrices string, parameters int64) *pipeline.Weighing {
 	w := Weighing(source, pins, source+pins, pipeline.VerdictReview)
 	f := &w.Report.Facts
 	f.Params.Estimate = &parameters
-	f.Architecture.Fingerprint, f.Architecture.MatrixFingerprint = known(print), known(matrices)
+	f.Architecture.Fingerprint, f.Architecture.MatrixFingerprint = known(digest), known(matrices)
 	return w
 }
 
@@ -56,7 +56,7 @@ func (s Suite) sameStructure(t *testing.T) {
 	weightless := Built("weightless", "1", "f1", "m1", enough)
 	weightless.Report.Facts.Params.Estimate = nil
 	unweighed := b.record(weightless)
-	copied = b.vote(copied.ID, "ada", pipeline.DecisionReject)
+	copied = b.vote(copied.ID, pipeline.DecisionReject)
 
 	tests := map[string]struct {
 		of   pipeline.Case

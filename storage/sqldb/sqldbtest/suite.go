@@ -83,7 +83,7 @@ func Kept(path, text string) pipeline.Kept {
 // Weighing is a run over a source with the given pins, headers and verdict, with
 // something in every part of its report.
 func Weighing(source, pins, headers string, verdict pipeline.Verdict) *pipeline.Weighing {
-	lower, estimate, family, print, country := int64(70_553_706_496), int64(1)<<62+1, "llama", "sha256:f1", "worldwide"
+	lower, estimate, family, shape, country := int64(70_553_706_496), int64(1)<<62+1, "llama", "sha256:f1", "worldwide"
 	sub := &pipeline.Submission{Destination: pipeline.Destination{Country: &country}}
 	digest := pipeline.SubmissionDigest(sub)
 	w := &pipeline.Weighing{Submission: sub, Kept: []pipeline.Kept{Kept("a\xff.json", `{"a":1}`), Kept("config.json", "headers "+headers)}}
@@ -101,7 +101,7 @@ func Weighing(source, pins, headers string, verdict pipeline.Verdict) *pipeline.
 		Cost: pipeline.Cost{Requests: 33, BytesRead: 412345, Seconds: 0.41}, Disclaimer: pipeline.Disclaimer,
 	}
 	w.Report.Facts.Params.Lower, w.Report.Facts.Params.Estimate = &lower, &estimate
-	w.Report.Facts.Architecture.Family, w.Report.Facts.Architecture.Fingerprint = &family, &print
+	w.Report.Facts.Architecture.Family, w.Report.Facts.Architecture.Fingerprint = &family, &shape
 	return w
 }
 
@@ -136,9 +136,9 @@ func (b *bundle) record(w *pipeline.Weighing) pipeline.Case {
 	return c
 }
 
-func (b *bundle) vote(id uuid.UUID, who string, kind pipeline.DecisionKind) pipeline.Case {
+func (b *bundle) vote(id uuid.UUID, kind pipeline.DecisionKind) pipeline.Case {
 	b.Helper()
-	c, err := b.desk.Decide(b.Context(), Vote(id, who, kind))
+	c, err := b.desk.Decide(b.Context(), Vote(id, "ada", kind))
 	require.NoError(b, err)
 	return c
 }
@@ -207,7 +207,7 @@ func (s Suite) recordAgain(t *testing.T) {
 	require.Equal(t, first.Report, second.Report)
 	require.Equal(t, int64(2), second.Version)
 
-	b.vote(first.ID, "ada", pipeline.DecisionApprove)
+	b.vote(first.ID, pipeline.DecisionApprove)
 	worse := Weighing("s", "1", "1", pipeline.VerdictBlock)
 	worse.Report.Findings[0].Effect = pipeline.EffectBlock
 	third := b.record(worse)
@@ -291,7 +291,7 @@ func (s Suite) decide(t *testing.T) {
 	require.ErrorIs(t, err, pipeline.ErrForbidden)
 	_, err = b.desk.Decide(t.Context(), Vote(c.ID, "sub", pipeline.DecisionApprove))
 	require.ErrorIs(t, err, pipeline.ErrForbidden)
-	c = b.vote(c.ID, "ada", pipeline.DecisionApprove)
+	c = b.vote(c.ID, pipeline.DecisionApprove)
 	require.Equal(t, pipeline.StateApproved, c.State)
 
 	h, err := b.book.History(t.Context(), c.ID)
@@ -436,7 +436,7 @@ func (s Suite) filters(t *testing.T) {
 	plain.Report.Facts.Architecture.Family, plain.Report.Facts.Architecture.Fingerprint = nil, nil
 	clear, err := b.desk.Record(t.Context(), plain, Person("Olga"))
 	require.NoError(t, err)
-	llama = b.vote(llama.ID, "ada", pipeline.DecisionApprove)
+	llama = b.vote(llama.ID, pipeline.DecisionApprove)
 
 	tests := map[string]struct {
 		filter pipeline.CaseFilter
