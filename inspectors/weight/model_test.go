@@ -121,8 +121,14 @@ func numbers(v any) any {
 	return v
 }
 
+// testingT is a test, or one check of a property.
+type testingT interface {
+	require.TestingT
+	Context() context.Context
+}
+
 // weigh puts tables on the scale. prepare may set facts that other inspectors find.
-func weigh(t require.TestingT, tables []*pipeline.Table, configs []pipeline.Config, prepare ...func(*pipeline.FactSet)) pipeline.Facts {
+func weigh(t testingT, tables []*pipeline.Table, configs []pipeline.Config, prepare ...func(*pipeline.FactSet)) pipeline.Facts {
 	r := &pipeline.Readings{Tables: tables, Configs: configs}
 	for _, table := range tables {
 		r.Objects = append(r.Objects, pipeline.ObjectReading{Object: pipeline.Object{Path: table.Object, Size: 1},
@@ -132,7 +138,7 @@ func weigh(t require.TestingT, tables []*pipeline.Table, configs []pipeline.Conf
 	for _, p := range prepare {
 		p(&facts)
 	}
-	require.NoError(t, weight.New().Derive(background(t), r, &facts))
+	require.NoError(t, weight.New().Derive(t.Context(), r, &facts))
 	return facts.Facts
 }
 
@@ -167,14 +173,6 @@ func requireParts(t *testing.T, f pipeline.Facts) {
 		}
 		require.Equal(t, *f.Params.Estimate, n)
 	}
-}
-
-// background is the test's own context, or one for a single check of a property.
-func background(t require.TestingT) context.Context {
-	if c, ok := t.(interface{ Context() context.Context }); ok {
-		return c.Context()
-	}
-	return context.TODO()
 }
 
 func ceil(a, b uint64) uint64 { return (a + b - 1) / b }

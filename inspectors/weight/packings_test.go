@@ -102,9 +102,6 @@ func two(weight string, d pipeline.DType, scale string, s pipeline.DType, group 
 	}
 }
 
-// tiles suits layouts that cut matrices into tiles of 256.
-var tiles = &sizes{layers: 6, hidden: 1536, query: 2048, keyValue: 512, inner: 4352, vocabulary: 5003}
-
 // odd has sides that fill no whole words.
 var odd = &sizes{layers: 6, hidden: 1000, query: 1100, keyValue: 300, inner: 2710, vocabulary: 5003}
 
@@ -265,7 +262,7 @@ func layouts() []layout {
 			layout{name: fmt.Sprintf("pack-quantized %d bits, a scale a row", bits), scheme: "pack-quantized", write: packed(bits, 0, false)},
 			layout{name: fmt.Sprintf("pack-quantized %d bits, index", bits), scheme: "pack-quantized", write: packed(bits, 32, true)})
 		if bits >= 2 {
-			all = append(all, layout{name: fmt.Sprintf("EXL3 %d bits", bits), scheme: "exl3", sizes: tiles, write: func(l linear) []tensor {
+			all = append(all, layout{name: fmt.Sprintf("EXL3 %d bits", bits), scheme: "exl3", write: func(l linear) []tensor {
 				return []tensor{tensorOf(l.name+".trellis", i16, l.in/16, l.out/16, 16*bits), tensorOf(l.name+".suh", f16, l.in), tensorOf(l.name+".svh", f16, l.out), tensorOf(l.name+".mcg", i32)}
 			}})
 		}

@@ -10,7 +10,15 @@
 // Packed weights are unpacked on paper: tensors that belong together form a module,
 // and the list of packings explains it, each by a rule of its own. An auxiliary tensor
 // (a scale, a zero point) is left out only beside the weight that it serves, and only
-// where it is small against it.
+// where it is small against it. What siblings claim of a weight's size is held against
+// the rest of the model: against the widths of its norms and the sides that other
+// matrices show openly. A claim that nothing bears out leaves upper at what the bytes
+// could hold.
+//
+// Plain floats count the same under any name, in any order, file or shape. Upper alone
+// may rise with the shape, where a large tensor looks like no matrix of the model and
+// may be a container. What no header shows is not seen: a disguise in which all shapes
+// of a model agree with each other.
 //
 // Sources: the project's notes on counting, sections 2 (packings), 3 (what counts) and
 // 5 (evasions).
@@ -24,7 +32,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 
 	"weighbridge/pipeline"
@@ -369,75 +376,6 @@ func (s *scale) put(table int32, tensor pipeline.Tensor, adds interval, serves s
 	return g
 }
 
-// mostFlat is how many elements a tensor of floats may have whatever its shape is:
-// above the longest vocabulary.
-const mostFlat = 1 << 20
-
-// alone says what a tensor adds that no packing explains.
-//
-// Floats of sixteen bits and more count as they are, with one exception for upper: a
-// large tensor that looks like no matrix of the model may be a container (a long row;
-// or no side that is a width of the model's norms or a multiple of its hidden size).
-// Floats of eight bits must look like a matrix of the model whatever their size.
-func (s *scale) alone(tensor pipeline.Tensor, elements uint64) (interval, string) {
-	switch tensor.DType.Class() {
-	case pipeline.ClassFloat:
-		odd := ""
-		switch eight := tensor.DType.Bits() <= 8; {
-		case elements <= leastWidth, !eight && elements <= mostFlat && !s.widths.column(tensor.Shape, elements):
-		case longRow(tensor.Shape, elements):
-			odd = "a long row of floats may be a container for packed parameters, so each byte may hold eight"
-		case eight && !s.widths.whole(tensor.Shape), !eight && !s.widths.fits(tensor.Shape):
-			odd = "its sides are nowhere else in the model, so the floats may be a container and each byte may hold eight parameters"
-		}
-		if block, _ := tensor.DType.Block(); odd != "" && block == 1 {
-			return interval{elements, elements, max(elements, s.times(tensor.Bytes(), perByte))}, odd
-		}
-		return interval{elements, elements, elements}, ""
-	case pipeline.ClassComplex:
-		n := s.times(elements, 2)
-		return interval{n, n, n}, ""
-	}
-	return interval{0, 0, s.times(tensor.Bytes(), perByte)},
-		fmt.Sprintf("%s may be a container for several parameters; no packing explains it, so each byte may hold eight", tensor.DType)
-}
-
-// What floats of odd shapes may have in elements before they are seen as containers, one
-// that is too small to be noted and all others together: models have a few biases as
-// long as the vocabulary.
-const (
-	leastSpare   = 4096
-	mostSpareSum = 4 << 20
-)
-
-// spare notes floats that are too small to be suspect by themselves.
-func (s *scale) spare(t pipeline.Tensor, elements uint64, adds interval) {
-	if t.DType.Class() != pipeline.ClassFloat || t.DType.Bits() < 16 || elements <= leastSpare || adds.upper != elements {
-		return
-	}
-	if (longRow(t.Shape, elements) && !s.widths.known[slices.Max(t.Shape)]) || !s.widths.fits(t.Shape) {
-		s.add(&s.spares.elements, elements)
-		s.add(&s.spares.capacity, s.times(t.Bytes(), perByte))
-	}
-}
-
-// smallParts adds what small floats of odd shapes could hold where there are many.
-func (s *scale) smallParts() {
-	if s.spares.elements > mostSpareSum {
-		s.widen("small tensors of odd shapes", interval{upper: s.spares.capacity - s.spares.elements},
-			"their sides are nowhere else in the model and there are many, so they may be containers and each byte may hold eight parameters")
-	}
-}
-
-// longRow reports whether nearly all of a shape lies in one dimension.
-func longRow(shape []uint64, elements uint64) bool {
-	if len(shape) == 0 {
-		return false
-	}
-	longest := slices.Max(shape)
-	return longest > 0 && elements/longest < 4
-}
-
 // objects adds what is not in a table: eight parameters for each byte that nobody
 // understood.
 func (s *scale) objects() {
@@ -472,207 +410,9 @@ func (s *scale) widen(name string, adds interval, reason string) {
 	s.widening = append(s.widening, pipeline.Widening{Name: name, Lower: int64(adds.lower), Estimate: int64(adds.estimate), Upper: int64(adds.upper), Reason: reason})
 }
 
-// declared finds the largest count that the artifact states of itself. It may raise
-// the upper end and nothing else.
-func (s *scale) declared() {
-	var most int64
-	var evidence pipeline.Evidence
-	if known := s.facts.Facts.Params.Declared; known != nil {
-		most = *known
-		if entry, ok := s.facts.Entry("params.declared"); ok && len(entry.Evidence) > 0 {
-			evidence = entry.Evidence[0]
-		}
-	}
-	for _, t := range s.readings.Tables {
-		if n, err := strconv.ParseInt(t.Metadata["total_parameters"], 10, 64); err == nil && n > most {
-			most, evidence = n, t.Evidence()
-		}
-	}
-	if most > 0 {
-		s.facts.Set("params.declared", most, pipeline.BasisDeclared, evidence)
-	}
-}
-
-// setAside takes buffers off the scale, up to a cap: what is beyond it stays in upper,
-// because a large enough "buffer" is a place to hide weights. The cap is 2 % of the
-// estimate or 200,000,000 elements, whichever is more (counting.md section 3).
-func (s *scale) setAside() {
-	var estimate uint64
-	for _, g := range s.groups {
-		s.add(&estimate, g.adds.estimate)
-	}
-	room := max(estimate/50, 200_000_000)
-	aside := []pipeline.Aside{}
-	for _, g := range s.sorted() {
-		if g.serves != "" {
-			aside = append(aside, pipeline.Aside{Name: g.pattern, Tensors: int64(g.tensors), Elements: int64(g.elements), Reason: "serves a weight packed as " + g.serves})
-			continue
-		}
-		if g.buffer == "" || !s.plausible(g) {
-			continue
-		}
-		kept := uint64(0)
-		if g.elements > room {
-			kept = g.elements - room
-			g.reason = "it is named and shaped like a buffer, and too large for one"
-		} else {
-			for _, h := range g.held {
-				s.files[h.table].adds.take(h.adds)
-			}
-		}
-		room -= g.elements - kept
-		g.adds = interval{0, 0, s.times(kept, max(1, g.dtype.Bits()))}
-		aside = append(aside, pipeline.Aside{Name: g.pattern, Tensors: int64(g.tensors), Elements: int64(g.elements - kept), Reason: g.buffer})
-	}
-	slices.SortStableFunc(aside, func(a, b pipeline.Aside) int { return cmp.Compare(b.Elements, a.Elements) })
-	s.facts.Set("params.set_aside", aside, pipeline.BasisMeasured)
-}
-
-// plausible reports whether there are no more buffers of a group than layers.
-func (s *scale) plausible(g *group) bool { return s.layers == 0 || g.tensors <= s.layers }
-
-// tiedHead lowers the lower end by one copy where a family that ties its head to the
-// embedding stores both: headers cannot show whether the copies are equal. A config
-// that says they are not raises it again; one that says they are changes nothing.
-func (s *scale) tiedHead() {
-	if !tied[s.family] {
-		return
-	}
-	for _, c := range s.readings.Configs {
-		if v, ok := c.Bool("tie_word_embeddings"); ok && !v {
-			return
-		}
-	}
-	var embedding, head *group
-	for _, g := range s.sorted() {
-		switch {
-		case g.component == embeddingPart && g.tensors == 1 && (embedding == nil || g.elements > embedding.elements):
-			embedding = g
-		case g.component == headPart && g.tensors == 1 && (head == nil || g.elements > head.elements):
-			head = g
-		}
-	}
-	if embedding == nil || head == nil || embedding.dtype != head.dtype || !slices.Equal(embedding.biggest, head.biggest) {
-		return
-	}
-	head.adds.lower = 0
-	head.reason = "the family ties its head to the embedding, and both are stored: they may be one"
-}
-
-// tied lists the families whose head is the embedding.
-var tied = map[string]bool{
-	"gpt2": true, "bloom": true, "gemma": true, "gemma2": true, "gemma3": true, "falcon": true, "mpt": true, "opt": true, "t5": true, "cohere": true,
-}
-
 // sorted returns the groups in order of pattern.
 func (s *scale) sorted() []*group {
 	return slices.SortedFunc(maps.Values(s.groups), func(a, b *group) int {
 		return cmp.Or(strings.Compare(a.pattern, b.pattern), cmp.Compare(a.dtype, b.dtype), strings.Compare(a.component, b.component), strings.Compare(a.serves, b.serves))
 	})
 }
-
-const (
-	mostEvidence = 8
-	mostWidening = 100
-)
-
-// report writes the facts.
-func (s *scale) report() {
-	evidence := []pipeline.Evidence{}
-	for i, t := range s.readings.Tables {
-		if i == mostEvidence {
-			break
-		}
-		evidence = append(evidence, t.Evidence())
-	}
-	set := func(name string, v any) { s.facts.Set(name, v, pipeline.BasisMeasured, evidence...) }
-	for _, g := range s.groups {
-		s.addInterval(&s.sum, g.adds)
-	}
-	s.raise()
-	set("objects.unknown_bytes", int64(min(s.unknown, math.MaxInt64)))
-	set("params.stored_elements", int64(min(s.stored, math.MaxInt64)))
-	if s.overflow {
-		return // a count that does not fit is no count: the ends stay unknown
-	}
-	byDType, byComponent := map[string]int64{}, map[string]int64{}
-	var inGroups uint64
-	for _, g := range s.sorted() {
-		if n := int64(g.adds.estimate); n > 0 {
-			byDType[g.dtype.String()] += n
-			byComponent[g.component] += n
-			inGroups += g.adds.estimate
-		}
-		if g.adds.lower != g.adds.estimate || g.adds.estimate != g.adds.upper {
-			s.widening = append(s.widening, pipeline.Widening{Name: g.pattern, Lower: int64(g.adds.lower),
-				Estimate: int64(g.adds.estimate), Upper: int64(g.adds.upper), Reason: g.reason})
-		}
-	}
-	if rest := int64(s.sum.estimate - inGroups); rest > 0 { // what is extrapolated has no dtype
-		byDType["unknown"] += rest
-		byComponent[otherPart] += rest
-	}
-	set("params.by_dtype", byDType)
-	set("params.by_component", byComponent)
-	set("params.lower", int64(s.sum.lower))
-	set("params.estimate", int64(s.sum.estimate))
-	set("params.upper", int64(s.sum.upper))
-	slices.SortStableFunc(s.widening, func(a, b pipeline.Widening) int { return cmp.Compare(b.Upper-b.Lower, a.Upper-a.Lower) })
-	if len(s.widening) > mostWidening {
-		s.widening = s.widening[:mostWidening]
-	}
-	set("params.widened_by", append([]pipeline.Widening{}, s.widening...))
-	s.active()
-	s.quantization(set)
-	if len(s.logical) > 0 {
-		set("architecture.matrix_fingerprint", s.matrixFingerprint())
-	}
-	if s.isAdapter() && s.adapterFacts() {
-		return
-	}
-	set("params.effective_lower", int64(s.sum.lower))
-	set("params.effective_estimate", int64(s.sum.estimate))
-	set("params.effective_upper", int64(s.sum.upper))
-}
-
-// raise lets a declared count, and the whole of which this is a part, raise the upper
-// end.
-func (s *scale) raise() {
-	if n := s.facts.Facts.Params.Declared; n != nil && uint64(*n) > s.sum.upper {
-		s.widen("total_parameters", interval{upper: uint64(*n) - s.sum.upper}, "the artifact declares more parameters than its tensors show")
-	}
-	a := s.facts.Facts.Architecture
-	if a.Layers == nil || *a.Layers <= 0 {
-		return
-	}
-	each := s.sum.estimate / uint64(*a.Layers)
-	if a.Partial != nil && *a.Partial && a.LayerSpan != nil {
-		whole := s.times(each, uint64(max(*a.LayerSpan, *a.Layers)))
-		s.facts.Set("params.whole", int64(whole), pipeline.BasisEstimated)
-		if whole > s.sum.upper {
-			s.widen("the rest of the model", interval{upper: whole - s.sum.upper}, "the tensors are a part of a model; the whole is estimated from its layers")
-		}
-	}
-	if declared := s.declaredLayers(); declared > *a.Layers {
-		if whole := s.times(each, uint64(declared)); whole > s.sum.upper {
-			s.widen("the declared layers", interval{upper: whole - s.sum.upper},
-				fmt.Sprintf("the config declares %d layers; the tensors make %d, so layers are missing or run several times", declared, *a.Layers))
-		}
-	}
-}
-
-// declaredLayers returns the most layers that a config declares for the model, or for
-// the base of an adapter that repeats them.
-func (s *scale) declaredLayers() (most int64) {
-	for _, c := range s.readings.Configs {
-		for _, key := range []string{"num_hidden_layers", "n_layer", "num_layers", "n_layers", "text_config.num_hidden_layers"} {
-			if n, _, ok := c.Int(key); ok && n <= mostLayers {
-				most = max(most, n)
-			}
-		}
-	}
-	return most
-}
-
-// mostLayers is the largest number of layers that a declaration is believed for.
-const mostLayers = 1 << 14
