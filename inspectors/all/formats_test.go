@@ -93,7 +93,7 @@ func TestFormats_GGUFSplit(t *testing.T) {
 				return
 			}
 			require.Equal(t, pipeline.VerdictInconclusive, r.Verdict)
-			require.Contains(t, strings.Join(r.Reasons, " "), "1 files of a split GGUF model are missing.")
+			require.Contains(t, strings.Join(r.Reasons, " "), "1 file of a split GGUF model is missing.")
 			require.Equal(t, []string{"m-00002-of-00003.gguf"}, r.Facts.GGUF.SplitsMissingNames)
 			require.Less(t, *r.Facts.Params.Lower, *r.Facts.Params.Estimate, "what is missing is estimated")
 		})

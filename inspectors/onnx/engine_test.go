@@ -84,7 +84,7 @@ func TestEngine_SevenBillion(t *testing.T) {
 	r = inspect(t, folder)
 	require.Equal(t, parameters, *r.Facts.Params.Estimate)
 	require.Equal(t, pipeline.VerdictInconclusive, r.Verdict)
-	require.Contains(t, r.Reasons, "1 files to which an ONNX model refers are missing.")
+	require.Contains(t, r.Reasons, "1 file to which an ONNX model refers is missing.")
 }
 
 // Data to which no model refers, and models that cannot be read, are bounded by their size.

@@ -44,6 +44,7 @@ var adapterParts = []struct {
 	kind string
 	dims [2]int
 }{
+	{"lora_a", "lora", [2]int{nothing, input}}, {"lora_b", "lora", [2]int{output}}, // llama.cpp
 	{"lora_A", "lora", [2]int{nothing, input}}, {"lora_B", "lora", [2]int{output}},
 	{"lora_embedding_A", "lora", [2]int{nothing, input}}, {"lora_embedding_B", "lora", [2]int{output}},
 	{"lora_magnitude_vector", "dora", [2]int{output}}, {"dora_scale", "dora", [2]int{}},

@@ -33,13 +33,13 @@ var parts = []struct {
 	{furtherPart, []string{"mtp", "mtp_layers", "mtp_block", "~mtp."}},
 	{visionPart, []string{"~vision_", "visual", "multi_modal_projector", "mm_projector", "image_newline"}},
 	{audioPart, []string{"~audio_"}},
-	{routerPart, []string{"router", "~e_score_correction", "~.mlp.gate.", "~block_sparse_moe.gate.", "~ffn.gate.", "shared_expert_gate", "~moe.gate."}},
-	{expertsPart, []string{"experts", "shared_expert", "shared_experts", "shared_mlp"}},
+	{routerPart, []string{"router", "~e_score_correction", "ffn_gate_inp", "~.mlp.gate.", "~block_sparse_moe.gate.", "~ffn.gate.", "shared_expert_gate", "~moe.gate."}},
+	{expertsPart, []string{"~_exps", "~_shexp", "experts", "shared_expert", "shared_experts", "shared_mlp"}},
 	{normPart, []string{"~norm", "ln_1", "ln_2", "ln_f", "ln_attn", "ln_mlp"}},
 	{headPart, []string{"lm_head", "embed_out", "unembedding", "output", "classifier"}},
-	{embeddingPart, []string{"~embed", "wte", "wpe"}},
+	{embeddingPart, []string{"~embed", "~embd", "wte", "wpe"}},
 	{attentionPart, []string{"~attn", "~attention", "mixer"}},
-	{mlpPart, []string{"~mlp", "ffn", "feed_forward", "fc1", "fc2", "~dense_h", "~dense_4h"}},
+	{mlpPart, []string{"~mlp", "~ffn_", "ffn", "feed_forward", "fc1", "fc2", "~dense_h", "~dense_4h"}},
 }
 
 // componentOf returns the component of a tensor by its pattern. further says that its

@@ -95,7 +95,7 @@ var packings = []packing{
 	sparseBitmask, sparse24, marlin24,
 	nvfp4Pack, mxfp4Pack, packQuantized,
 	nunchaku, fpQuant, gptq, awqGEMM, awqGEMV, marlin, rawBlocks,
-	hqq, quantoPacked, quanto, torchao,
+	hqq, quantoPacked, quanto, torchao, matMulNBits,
 	mlxAffine, mlxFloat,
 	deepseekFP4, modeloptNVFP4, modeloptINT4, bitnet,
 	scaledFloat, scaledInt8,

@@ -119,3 +119,23 @@ var dfloat11 = packing{
 		return got
 	},
 }
+
+// matMulNBits: ONNX Runtime's MatMulNBits operator (onnxruntime ContribOperators.md):
+// bytes [out, blocks, bytes of a block] with a scale for each block. The reader names
+// the parts by the operator's bits.
+var matMulNBits = packing{
+	name: "matmul-nbits", keys: []string{"nbits2", "nbits4", "nbits8"},
+	aux: []string{"nbits_scales", "nbits_zero_points"},
+	explain: func(m *module, _ *widths) *packed {
+		scales := m.get("nbits_scales")
+		for leaf, bits := range map[string]uint64{"nbits2": 2, "nbits4": 4, "nbits8": 8} {
+			q := m.get(leaf)
+			if !q.is(pipeline.U8) || q.rank() != 3 || scales == nil || scales.elements() != mul(q.dim(0), q.dim(1)) {
+				continue
+			}
+			side := mul(q.dim(1), q.dim(2), 8) / bits
+			return claim(q, mul(q.dim(0), side), bits, side, q.dim(0))
+		}
+		return nil
+	},
+}

@@ -25,10 +25,12 @@ func (s *scale) report() {
 		evidence = append(evidence, t.Evidence())
 	}
 	set := func(name string, v any) { s.facts.Set(name, v, pipeline.BasisMeasured, evidence...) }
+	var here uint64
 	for _, g := range s.groups {
 		s.addInterval(&s.sum, g.adds)
+		s.add(&here, g.adds.estimate)
 	}
-	s.raise()
+	s.raise(here)
 	set("objects.unknown_bytes", int64(min(s.unknown, math.MaxInt64)))
 	set("params.stored_elements", int64(min(s.stored, math.MaxInt64)))
 	if s.overflow {
@@ -75,8 +77,8 @@ func (s *scale) report() {
 }
 
 // raise lets a declared count, and the whole of which this is a part, raise the upper
-// end.
-func (s *scale) raise() {
+// end. here is the estimate of the tensors that are there.
+func (s *scale) raise(here uint64) {
 	if n := s.facts.Facts.Params.Declared; n != nil && uint64(*n) > s.sum.upper {
 		s.widen("total_parameters", interval{upper: uint64(*n) - s.sum.upper}, "the artifact declares more parameters than its tensors show")
 	}
@@ -84,7 +86,7 @@ func (s *scale) raise() {
 	if a.Layers == nil || *a.Layers <= 0 {
 		return
 	}
-	each := s.sum.estimate / uint64(*a.Layers)
+	each := here / uint64(*a.Layers)
 	if a.Partial != nil && *a.Partial && a.LayerSpan != nil {
 		whole := s.times(each, uint64(max(*a.LayerSpan, *a.Layers)))
 		s.facts.Set("params.whole", int64(whole), pipeline.BasisEstimated)
