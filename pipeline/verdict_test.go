@@ -114,7 +114,7 @@ func TestConclude_WhatIsMissingFromTheArtifact(t *testing.T) {
 		"No weights were":         func(f *pipeline.Facts) { f.Params.StoredElements = ptr(int64(0)) },
 		"3 shards of a numbered":  func(f *pipeline.Facts) { f.Shards.Missing = ptr(int64(3)) },
 		"2 shards that the index": func(f *pipeline.Facts) { f.Index.ShardsAbsent = ptr(int64(2)) },
-		"lies outside its folder":  func(f *pipeline.Facts) { f.Index.PathsEscaping = ptr(int64(1)) },
+		"lies outside its folder": func(f *pipeline.Facts) { f.Index.PathsEscaping = ptr(int64(1)) },
 	}
 	for want, change := range tests {
 		facts := weighed()
