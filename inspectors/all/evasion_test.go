@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func judge(t *testing.T, folder string) pipeline.Report {
 
 func TestEvasions(t *testing.T) {
 	t.Parallel()
-	for _, e := range evasions() {
+	for _, e := range slices.Concat(evasions(), fileEvasions()) {
 		t.Run(e.id+" "+e.name, func(t *testing.T) {
 			t.Parallel()
 			folder := t.TempDir()
