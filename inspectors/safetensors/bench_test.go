@@ -34,6 +34,32 @@ func wide(n int) (file []byte, size int64) {
 	return file, int64(len(file) + offset)
 }
 
+// BenchmarkHeaderOfAMillion reads a header of 1.3 million tensors, just under the limit
+// of 100 MB.
+func BenchmarkHeaderOfAMillion(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("{")
+	const n = 1_300_000
+	for i := range n {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		fmt.Fprintf(&text, `"l.%d.w":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}`, i, i, i+1)
+	}
+	text.WriteString("}")
+	header := []byte(text.String())
+	if len(header) > safetensors.MaxHeader {
+		b.Fatalf("the header has %d bytes", len(header))
+	}
+	b.SetBytes(int64(len(header)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := safetensors.DecodeHeader(bytes.NewReader(header), int64(len(header)), int64(8+len(header)+n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkHeader reads one header of 100,000 tensors in five ways, in one run: ours,
 // encoding/json into a typed map, a pass over the tokens of jsontext, nlpodyssey's
 // metadata, and a copy of the bytes as the floor.

@@ -25,6 +25,7 @@ func (r *run) Finish(readings *pipeline.Readings, facts *pipeline.FactSet) {
 	r.headerFacts(facts)
 	r.indexFacts(facts)
 	r.shardFacts(facts)
+	r.indexes, r.headers = nil, nil // the derivers that follow need the room
 }
 
 func (r *run) headerFacts(facts *pipeline.FactSet) {
