@@ -105,6 +105,9 @@ func (e *Engine) Run(ctx context.Context, req Request) (*pipeline.Weighing, erro
 	if r.observer == nil {
 		r.observer = Silent{}
 	}
+	if req.Keep {
+		r.zips = newZips()
+	}
 	if err := r.pin(ctx); err != nil {
 		return nil, err
 	}
@@ -137,6 +140,7 @@ type run struct {
 	inspections []pipeline.Inspection
 	submission  *pipeline.Submission
 	notes       []string
+	zips        zips
 	// wishless names the readers that failed when they were asked for a wish.
 	wishless map[string]bool
 }

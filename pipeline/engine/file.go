@@ -7,17 +7,42 @@ import (
 	"crypto/sha256"
 	"hash"
 	"io"
+	"runtime"
 
 	"weighbridge/pipeline"
 )
 
 // file is one object in the hands of readers. It belongs to one goroutine.
 type file struct {
-	store    pipeline.Store
-	object   pipeline.Object
-	head     []byte
-	compress bool
-	kept     *pipeline.Kept
+	store  pipeline.Store
+	object pipeline.Object
+	head   []byte
+	zips   zips // nil where no copies are wanted
+	kept   *pipeline.Kept
+}
+
+// zips lends compressors, each of which takes about a megabyte: there are as many as
+// processors, while hundreds of objects are read side by side.
+type zips chan *gzip.Writer
+
+func newZips() zips {
+	z := make(zips, runtime.GOMAXPROCS(0))
+	for range cap(z) {
+		w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+		z <- w
+	}
+	return z
+}
+
+// zip compresses b.
+func (z zips) zip(b []byte) []byte {
+	w := <-z
+	defer func() { z <- w }()
+	var packed bytes.Buffer
+	w.Reset(&packed)
+	_, _ = w.Write(b) // into memory
+	_ = w.Close()
+	return packed.Bytes()
 }
 
 // Object returns the pinned object.
@@ -51,27 +76,37 @@ func (f *file) keep(b []byte) {
 }
 
 func (f *file) keeper() *keeper {
-	k := &keeper{file: f, sum: sha256.New()}
-	if f.compress {
-		k.zip, _ = gzip.NewWriterLevel(&k.packed, gzip.BestSpeed) // the level is valid
-	}
-	return k
+	return &keeper{file: f, sum: sha256.New()}
 }
+
+// mostWaiting is how much of what was read waits in memory for a compressor; what is
+// longer is compressed as it comes.
+const mostWaiting = 1 << 20
 
 // keeper takes what was read of an object and, once it is closed, records it.
 type keeper struct {
 	file   *file
 	n      int64
 	sum    hash.Hash
-	zip    *gzip.Writer
+	raw    []byte
+	zip    *gzip.Writer // of its own, for what is long
 	packed bytes.Buffer
 }
 
 // Write takes the next bytes.
 func (k *keeper) Write(b []byte) (int, error) {
 	k.sum.Write(b)
-	if k.zip != nil {
-		_, _ = k.zip.Write(b) // into memory
+	switch {
+	case k.file.zips == nil:
+	case k.zip == nil && len(k.raw)+len(b) <= mostWaiting:
+		k.raw = append(k.raw, b...)
+	default:
+		if k.zip == nil {
+			k.zip, _ = gzip.NewWriterLevel(&k.packed, gzip.BestSpeed) // the level is valid
+			_, _ = k.zip.Write(k.raw)                                 // into memory
+			k.raw = nil
+		}
+		_, _ = k.zip.Write(b)
 	}
 	k.n += int64(len(b))
 	return len(b), nil
@@ -83,10 +118,15 @@ func (k *keeper) Close() error {
 		return nil
 	}
 	kept := &pipeline.Kept{Path: k.file.object.Path, Size: k.n, Digest: pipeline.DigestOf(k.sum.Sum(nil))}
-	if k.zip != nil {
+	switch {
+	case k.file.zips == nil:
+	case k.zip != nil:
 		_ = k.zip.Close()
 		kept.Gzip = k.packed.Bytes()
+	default:
+		kept.Gzip = k.file.zips.zip(k.raw)
 	}
+	k.raw = nil
 	k.file.kept = kept
 	return nil
 }

@@ -60,7 +60,7 @@ func (r *run) inspect(ctx context.Context, o pipeline.Object, wish int64, wished
 			wish = firstLook
 		}
 	}
-	f := &file{store: r.req.Store, object: o, compress: r.req.Keep}
+	f := &file{store: r.req.Store, object: o, zips: r.zips}
 	var err error
 	if f.head, err = f.fetch(ctx, 0, wish); err != nil {
 		return err

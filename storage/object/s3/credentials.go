@@ -101,7 +101,7 @@ func (c *chain) RetrieveWithCredContext(cc *credentials.CredContext) (credential
 		tried = append(tried, p.name)
 	}
 	return credentials.Value{}, &pipeline.Error{Code: pipeline.CodeDenied,
-		Message: "no S3 credentials were found in the environment, nor in " + strings.Join(tried, ", "),
+		Message: "no S3 credentials were found; looked in: the environment, " + strings.Join(tried, ", "),
 		Hint:    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ask for anonymous access by name if the bucket is public"}
 }
 
