@@ -152,8 +152,10 @@ func unidentified(facts *Facts) []string {
 	case a.Partial == nil || !*a.Partial:
 	case a.Layers != nil && a.LayerSpan != nil && *a.Layers < *a.LayerSpan:
 		reasons = append(reasons, fmt.Sprintf("Only a part of a model is here: %d of %d layers.", *a.Layers, *a.LayerSpan))
-	default:
-		reasons = append(reasons, "Only a part of a model is here; the contradictions of its architecture say what is missing.")
+	case facts.Params.ByComponent["embedding"] == 0:
+		// A tensor of one layer that is missing, or has another name, is a
+		// contradiction; without an embedding no model runs.
+		reasons = append(reasons, "Only a part of a model is here: it has no embedding.")
 	}
 	return reasons
 }
