@@ -22,7 +22,7 @@ var program = sync.OnceValues(func() (string, error) {
 	_, here, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(here), "..", "..", "..", "..")
 	out := filepath.Join(filepath.Dir(server.root), "weighbridge")
-	build := exec.Command("go", "build", "-o", out, "./cmd/weighbridge") //nolint:noctx // built once for all tests
+	build := exec.Command("go", "build", "-o", out, "./cmd/weighbridge")
 	build.Dir = root
 	if text, err := build.CombinedOutput(); err != nil {
 		return "", errors.Join(err, errors.New(string(text)))
