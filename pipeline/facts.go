@@ -56,13 +56,44 @@ type Facts struct {
 	ONNX    ONNX     `json:"onnx"`
 	Objects Objects  `json:"objects"`
 
-	Submission  SubmissionState `json:"submission"`
-	Destination Destination     `json:"destination"`
-	Recipient   Party           `json:"recipient"`
-	Weights     Weights         `json:"weights"`
-	EndUse      EndUse          `json:"end_use"`
-	Training    Training        `json:"training"`
-	Datasets    []Dataset       `json:"datasets"`
+	Contents  Contents  `json:"contents"`
+	Signature Signature `json:"signature"`
+
+	// The groups below are stated by a submission: see [Submission].
+	Submission     SubmissionState `json:"submission"`
+	Model          Model           `json:"model"`
+	License        License         `json:"license"`
+	Destination    Destination     `json:"destination"`
+	Recipient      Party           `json:"recipient"`
+	EndUser        Party           `json:"end_user"`
+	Intermediaries []Party         `json:"intermediaries"`
+	Developer      Party           `json:"developer"`
+	Exporter       Party           `json:"exporter"`
+	Ownership      Ownership       `json:"ownership"`
+	Org            Organisation    `json:"org"`
+	Transfer       Transfer        `json:"transfer"`
+	Grantee        Grantee         `json:"grantee"`
+	Hosting        Hosting         `json:"hosting"`
+	Weights        Weights         `json:"weights"`
+	Publication    Publication     `json:"publication"`
+	EndUse         EndUse          `json:"end_use"`
+	Market         Market          `json:"market"`
+	Training       Training        `json:"training"`
+	Finetune       Finetune        `json:"finetune"`
+	Bases          []Base          `json:"bases"`
+	Copyright      Copyright       `json:"copyright"`
+	Data           Data            `json:"data"`
+	Datasets       []Dataset       `json:"datasets"`
+	Claims         Claims          `json:"claims"`
+	Documents      []Document      `json:"documents"`
+
+	// The groups below are computed by an [Assessor] from the facts above and from
+	// lists that the operator keeps.
+	Compute    Compute    `json:"compute"`
+	Licenses   []Licensed `json:"licenses"`
+	Licensing  Licensing  `json:"licensing"`
+	Screening  Screening  `json:"screening"`
+	Directives Directives `json:"directives"`
 }
 
 // Params is the weight of the artifact: the parameter count as an interval, in
@@ -270,4 +301,36 @@ type Objects struct {
 // SubmissionState says whether the submitter declared anything.
 type SubmissionState struct {
 	Present *bool `json:"present"`
+	// Contradictions says in what the submission and the artifact differ. What was
+	// declared then has no effect.
+	Contradictions []string `json:"contradictions"`
+}
+
+// Contents is what the artifact holds beside the weights. A nil value was not looked
+// for.
+type Contents struct {
+	// Structure, Optimizer, TrainingProcess and GeneratedContent say which sides of an
+	// algorithm the artifact discloses.
+	Structure        *bool `json:"structure"`
+	Optimizer        *bool `json:"optimizer"`
+	TrainingProcess  *bool `json:"training_process"`
+	GeneratedContent *bool `json:"generated_content"`
+	// Pickles counts objects that a loader would run as a program while it reads them.
+	Pickles *int64 `json:"pickles"`
+	// Code counts objects that hold program text or machine code.
+	Code *int64 `json:"code"`
+}
+
+// Signature is what signatures and lists of digests beside the weights say.
+type Signature struct {
+	// Present is true where there is a signature or a list of digests.
+	Present *bool `json:"present"`
+	// Verified is true where it was held against the bytes and fits.
+	Verified *bool `json:"verified"`
+	// Unlisted counts objects that it does not name.
+	Unlisted *int64 `json:"unlisted"`
+	// Signer is who signed, as the key or the certificate says; Trusted is true where
+	// the operator trusts that signer.
+	Signer  *string `json:"signer"`
+	Trusted *bool   `json:"trusted"`
 }

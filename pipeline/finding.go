@@ -94,6 +94,11 @@ type Finding struct {
 	Outcome Outcome `json:"outcome"`
 	Effect  Effect  `json:"effect"`
 	Quorum  Quorum  `json:"quorum"`
+	// Offices lists those that must each sign an approval, beside the quorum.
+	Offices []string `json:"offices,omitempty"`
+	// Unverified is true where the rule rests on a source that was not read, or on a
+	// list that nobody has held against its source.
+	Unverified bool `json:"unverified,omitempty"`
 	// Stale is true where the rule is past the date it was to be reviewed by.
 	Stale   bool   `json:"stale"`
 	Message string `json:"message"`
@@ -119,7 +124,25 @@ type Citation struct {
 	URL   string `json:"url"`
 	// Accessed is the date the source was read, as YYYY-MM-DD.
 	Accessed string `json:"accessed,omitempty"`
+	// Mark says how well the source is known, "" where nobody said.
+	Mark Mark `json:"mark,omitempty"`
 }
+
+// Mark says how well a source is known.
+type Mark string
+
+// The marks of sources, best first.
+const (
+	// MarkPrimary: the text itself was read.
+	MarkPrimary Mark = "primary"
+	// MarkSecondary: what somebody else wrote about it was read.
+	MarkSecondary Mark = "secondary"
+	// MarkMemory: nothing was read; to be verified before it is relied on.
+	MarkMemory Mark = "memory"
+	// MarkInference: it follows from other sources, in the view of whoever wrote the
+	// rule.
+	MarkInference Mark = "inference"
+)
 
 // PackRef names a pack that took part in a verdict.
 type PackRef struct {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // Reader is an inspector that reads objects of one family of formats. It never
@@ -144,6 +145,18 @@ type Deriver interface {
 	// Derive adds facts. Derivers run one after another in their listed order and
 	// may use the facts of those before them.
 	Derive(ctx context.Context, readings *Readings, facts *FactSet) error
+}
+
+// Assessor computes facts from facts: what follows from the submission and from lists
+// that the operator keeps, once the artifact was read. It sees no bytes, so that it runs
+// again on a stored case. What it establishes it forgets first, so that a second run on
+// the same facts gives what the first gave.
+type Assessor interface {
+	// Name is a stable name, unique among all inspectors.
+	Name() string
+	// Assess adds facts as on the given day. An error leaves the facts unknown and the
+	// inspection failed.
+	Assess(facts *FactSet, asOf time.Time) error
 }
 
 // InspectionStatus says how an inspection ended.

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -23,12 +25,14 @@ type reading struct {
 	refs []concrete
 	// usesElement is true where the expression names "it".
 	usesElement bool
+	// lists are those that the expression looks into, in order of name.
+	lists []*List
 }
 
 // analyse finds what a checked expression reads. It reports what would read facts
 // past the type checker, so that no fact can be read that is not in leaves.
-func analyse(checked *ast.AST, words *vocabulary, list path, report func(id int64, format string, args ...any)) reading {
-	a := &analysis{checked: checked, report: report, selected: map[string]bool{}, roots: map[string]bool{}}
+func analyse(checked *ast.AST, words *vocabulary, lists map[string]*List, list path, report func(id int64, format string, args ...any)) reading {
+	a := &analysis{checked: checked, report: report, lists: lists, used: map[string]*List{}, selected: map[string]bool{}, roots: map[string]bool{}}
 	a.scope = map[string]path{}
 	for _, group := range groups() {
 		a.scope[jsonName(group)] = path{{name: jsonName(group)}}
@@ -39,6 +43,9 @@ func analyse(checked *ast.AST, words *vocabulary, list path, report func(id int6
 	a.visit(checked.Expr())
 
 	out := reading{usesElement: a.roots[element]}
+	for _, name := range slices.Sorted(maps.Keys(a.used)) {
+		out.lists = append(out.lists, a.used[name])
+	}
 	for _, l := range words.leaves {
 		selected := a.selected[celName(l.owner)+"."+l.field]
 		if a.roots[l.path[0].name] && (selected || len(l.path) == 1) {
@@ -67,7 +74,9 @@ type analysis struct {
 	report   func(id int64, format string, args ...any)
 	selected map[string]bool // "type.field" of every selection
 	roots    map[string]bool // variables that are named
-	scope    map[string]path // what variables stand for; nil path: no fact
+	lists    map[string]*List
+	used     map[string]*List // those that are named
+	scope    map[string]path  // what variables stand for; nil path: no fact
 	refs     []path
 }
 
@@ -128,6 +137,13 @@ func (a *analysis) visitCall(e ast.Expr) {
 		args = append([]ast.Expr{call.Target()}, args...)
 	}
 	switch call.FunctionName() {
+	case listedCall:
+		name, _ := args[1].AsLiteral().(types.String)
+		if list, ok := a.lists[string(name)]; ok {
+			a.used[string(name)] = list
+		} else {
+			a.report(args[1].ID(), "there is no list %q: it is one of %s", string(name), strings.Join(slices.Sorted(maps.Keys(a.lists)), ", "))
+		}
 	case overloads.TypeConvertDyn, overloads.TypeConvertType:
 		a.report(e.ID(), "%s() is not used in rules: it hides the types of facts", call.FunctionName())
 	}

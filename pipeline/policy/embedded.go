@@ -9,7 +9,7 @@ import (
 	"weighbridge/pipeline"
 )
 
-//go:embed packs/*.yaml
+//go:embed packs/*.yaml packs/lists/*.yaml
 var packs embed.FS
 
 // EmbeddedNames lists the packs that ship, in order of name.
@@ -20,7 +20,9 @@ func EmbeddedNames() []string {
 	}
 	var out []string
 	for _, entry := range entries {
-		out = append(out, strings.TrimSuffix(entry.Name(), ".yaml"))
+		if !entry.IsDir() {
+			out = append(out, strings.TrimSuffix(entry.Name(), ".yaml"))
+		}
 	}
 	return out
 }
@@ -28,12 +30,21 @@ func EmbeddedNames() []string {
 // Embedded loads a pack that ships. A name that is none of [EmbeddedNames] matches
 // [pipeline.ErrNotFound].
 func Embedded(name string) (*Pack, error) {
+	lib, err := NewLibrary()
+	if err != nil {
+		return nil, err
+	}
+	return lib.Embedded(name)
+}
+
+// Embedded is the function [Embedded] with these lists.
+func (lib *Library) Embedded(name string) (*Pack, error) {
 	source, err := packs.ReadFile("packs/" + name + ".yaml")
 	if err != nil {
 		return nil, &pipeline.Error{Code: pipeline.CodeNotFound, Message: fmt.Sprintf("there is no rule pack %q", name),
 			Hint: "The packs that ship are: " + strings.Join(EmbeddedNames(), ", ") + "."}
 	}
-	return Load(bytes.NewReader(source), name+".yaml")
+	return lib.Load(bytes.NewReader(source), name+".yaml")
 }
 
 // DefaultMode returns the mode of a pack that nobody configured: seed-article and
@@ -48,14 +59,23 @@ func DefaultMode(name string) pipeline.Mode {
 }
 
 // Defaults loads every pack that ships, in its default mode.
-func Defaults() ([]Selected, error) {
+func (lib *Library) Defaults() ([]Selected, error) {
 	var out []Selected
 	for _, name := range EmbeddedNames() {
-		pack, err := Embedded(name)
+		pack, err := lib.Embedded(name)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, Selected{Pack: pack, Mode: DefaultMode(name)})
 	}
 	return out, nil
+}
+
+// Defaults is [Library.Defaults] with the lists that ship.
+func Defaults() ([]Selected, error) {
+	lib, err := NewLibrary()
+	if err != nil {
+		return nil, err
+	}
+	return lib.Defaults()
 }

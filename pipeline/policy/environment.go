@@ -6,8 +6,10 @@ import (
 	"reflect"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
 )
 
@@ -29,10 +31,12 @@ const (
 // newEnvironment returns the CEL environment of rules: one variable a group of
 // facts, typed by the Go structs. elem is the type of "it", nil outside "for:".
 // Nothing in it reads a clock, a file or the network.
-func newEnvironment(elem reflect.Type) (*cel.Env, error) {
+func newEnvironment(elem reflect.Type, lists map[string]*List) (*cel.Env, error) {
 	options := []cel.EnvOption{
 		ext.NativeTypes(factsType, ext.ParseStructTag("json")),
 		strictFields,
+		cel.Variable(dayVariable, cel.StringType),
+		cel.Macros(listedMacro),
 		cel.CrossTypeNumericComparisons(true),
 		cel.ParserExpressionSizeLimit(maxExpression),
 		cel.ExpressionNodeLimit(maxExpressionNode),
@@ -45,6 +49,7 @@ func newEnvironment(elem reflect.Type) (*cel.Env, error) {
 			cel.ValidateHomogeneousAggregateLiterals(),
 		),
 	}
+	options = append(options, withLists(lists))
 	for _, group := range groups() {
 		t, err := celType(group.Type)
 		if err != nil {
@@ -60,6 +65,42 @@ func newEnvironment(elem reflect.Type) (*cel.Env, error) {
 		options = append(options, cel.Variable(element, t))
 	}
 	return cel.NewEnv(options...)
+}
+
+// listed(text, "name of a list") tells whether a text is on a list on the day for which
+// the rules are applied. It is a macro, because the day is no fact that a rule could
+// name.
+const (
+	listedName   = "listed"
+	listedCall   = "@listed"
+	dayVariable  = "@day"
+	listedParams = 3
+)
+
+var listedMacro = cel.GlobalMacro(listedName, 2, func(factory cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
+	if args[1].Kind() != ast.LiteralKind || args[1].AsLiteral().Type() != types.StringType {
+		return nil, factory.NewError(args[1].ID(), "the second argument of listed() is the name of a list, in quotes")
+	}
+	return factory.NewCall(listedCall, args[0], args[1], factory.NewIdent(dayVariable)), nil
+})
+
+// withLists binds listed() to lists.
+func withLists(lists map[string]*List) cel.EnvOption {
+	return cel.Function(listedCall,
+		cel.Overload("listed_text_name_day", []*cel.Type{cel.StringType, cel.StringType, cel.StringType}, cel.BoolType,
+			cel.FunctionBinding(func(args ...ref.Val) ref.Val {
+				if len(args) != listedParams {
+					return types.NewErr("listed() takes a text and the name of a list")
+				}
+				text, _ := args[0].(types.String)
+				name, _ := args[1].(types.String)
+				on, _ := args[2].(types.String)
+				list, ok := lists[string(name)]
+				if !ok {
+					return types.NewErr("there is no list %q", string(name))
+				}
+				return types.Bool(list.Holds(string(text), string(on)))
+			})))
 }
 
 // celType maps a Go type of the facts to its CEL type, as the native types do.

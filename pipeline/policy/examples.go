@@ -27,11 +27,13 @@ type examplesFile struct {
 const (
 	keyDeclared      = "declared"
 	keyExpectMissing = "expect_missing"
+	keyOn            = "on"
 )
 
 // example is a partial set of facts with what a rule must make of it.
 type example struct {
 	line    int
+	on      string // the day it is judged for, "" for one on which nothing has ended
 	want    pipeline.Outcome
 	facts   *pipeline.FactSet
 	missing []string // nil where the example does not say
@@ -81,6 +83,9 @@ func (l *loader) example(node *yaml.Node, want pipeline.Outcome) example {
 			d.basis = pipeline.BasisDeclared
 			d.decode(value, target, nil)
 			d.basis = pipeline.BasisMeasured
+		case keyOn:
+			document.Decode(value, &e.on, l.problems)
+			e.on = l.date(node, keyOn, e.on)
 		case keyExpectMissing:
 			e.missing = l.expectMissing(key, value, want)
 		default:
@@ -241,7 +246,7 @@ func TestPack(ctx context.Context, pack *Pack) (TestReport, error) {
 		rule := &pack.Rules[i]
 		for _, e := range rule.examples {
 			report.Examples++
-			got, err := rule.judge(ctx, newView(e.facts))
+			got, err := e.judge(ctx, rule)
 			if err != nil {
 				return report, err
 			}
@@ -252,6 +257,21 @@ func TestPack(ctx context.Context, pack *Pack) (TestReport, error) {
 	}
 	return report, nil
 }
+
+// judge evaluates the example's rule. With a day, the rule's dates take part: it does
+// not match on a day on which it is not in effect.
+func (e example) judge(ctx context.Context, rule *Rule) (judgment, error) {
+	on := e.on
+	if on == "" {
+		on = exampleDay
+	} else if !rule.activeOn(on) {
+		return judgment{ruling: ruling{truth: no}}, nil
+	}
+	return rule.judge(ctx, newView(e.facts, on))
+}
+
+// exampleDay is the day for which an example without one looks into lists.
+const exampleDay = "2026-11-23"
 
 // check compares what came out with what an example says.
 func (e example) check(rule *Rule, got judgment) (TestFailure, bool) {

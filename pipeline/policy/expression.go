@@ -24,7 +24,12 @@ type compiler struct {
 	doc      *document.Document
 	problems *document.Problems
 	words    *vocabulary
+	lists    map[string]*List
 	envs     map[reflect.Type]*cel.Env
+}
+
+func newCompiler(doc *document.Document, problems *document.Problems, lists map[string]*List) compiler {
+	return compiler{doc: doc, problems: problems, lists: lists, words: newVocabulary(), envs: map[reflect.Type]*cel.Env{}}
 }
 
 // compile checks and compiles the expression in node. elem is the type of "it" and
@@ -40,7 +45,7 @@ func (c *compiler) compile(node *yaml.Node, elem reflect.Type, list path) *expre
 	env, ok := c.envs[elem]
 	if !ok {
 		var err error
-		if env, err = newEnvironment(elem); err != nil {
+		if env, err = newEnvironment(elem, c.lists); err != nil {
 			c.problems.Add(node, "the facts cannot be offered to rules: %v", err)
 			return nil
 		}
@@ -60,7 +65,7 @@ func (c *compiler) compile(node *yaml.Node, elem reflect.Type, list path) *expre
 	}
 	x := &expression{text: text}
 	before := c.problems.Len()
-	x.reading = analyse(ast.NativeRep(), c.words, list, func(id int64, format string, args ...any) {
+	x.reading = analyse(ast.NativeRep(), c.words, c.lists, list, func(id int64, format string, args ...any) {
 		at := ast.NativeRep().SourceInfo().GetStartLocation(id)
 		line, column := c.place(node, text, at.Line(), at.Column())
 		c.problems.AddAt(line, column, format, args...)

@@ -66,7 +66,7 @@ func (j *Judge) Packs() []pipeline.PackRef {
 // nil for them without an error. The error is not nil only where ctx ends.
 func (j *Judge) Judge(ctx context.Context, facts *pipeline.FactSet, asOf time.Time) ([]pipeline.Finding, error) {
 	findings := []pipeline.Finding{}
-	v := newView(facts)
+	v := newView(facts, asOf.Format(day))
 	for _, s := range j.selected {
 		c := &caseOf{Selected: s, view: v, day: asOf.Format(day)}
 		if err := c.judge(ctx); err != nil {
@@ -224,7 +224,7 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 func (c *caseOf) add(rule *Rule, got judgment) {
 	base := pipeline.Finding{
 		Pack: c.Pack.Name, Rule: rule.ID, Title: rule.Title, Mode: c.Mode, Outcome: got.outcome(),
-		Effect: rule.Effect, Quorum: rule.Quorum, Stale: rule.staleOn(c.day),
+		Effect: rule.Effect, Quorum: rule.Quorum, Offices: rule.Offices, Stale: rule.staleOn(c.day), Unverified: rule.Unverified,
 		Missing: names(got.missing), ReliedOn: names(got.reliedOn), Cite: rule.Cite,
 	}
 	switch got.truth {
@@ -246,7 +246,8 @@ func (c *caseOf) add(rule *Rule, got judgment) {
 			return
 		}
 		base.Effect = pipeline.EffectInfo
-		base.Message = fmt.Sprintf("%s%q did not match, but the rule was to be reviewed by %s: this result is stale.", rule.Status.caveat(), rule.Title, rule.ReviewBy)
+		until, what := rule.freshUntil()
+		base.Message = fmt.Sprintf("%s%q did not match, but %s was to be reviewed by %s: this result is stale.", rule.Status.caveat(), rule.Title, what, until)
 		base.Ask = []string{}
 		base.Evidence = c.evidence(rule.when, nil)
 		c.append(base, nil)

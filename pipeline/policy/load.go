@@ -2,14 +2,17 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
+	"strings"
 
-	"cel.dev/cel-go/cel"
 	yaml "go.yaml.in/yaml/v4"
 
 	"weighbridge/pipeline"
@@ -27,7 +30,16 @@ type packFile struct {
 	Version string      `yaml:"version"`
 	Title   string      `yaml:"title"`
 	Applies string      `yaml:"applies"`
+	Include []string    `yaml:"include"`
+	Lists   []string    `yaml:"lists"`
 	Rules   []yaml.Node `yaml:"rules"`
+}
+
+type citeFile struct {
+	Title    string `yaml:"title"`
+	URL      string `yaml:"url"`
+	Accessed string `yaml:"accessed"`
+	Mark     string `yaml:"mark"`
 }
 
 type ruleFile struct {
@@ -39,42 +51,71 @@ type ruleFile struct {
 		From string `yaml:"from"`
 		To   string `yaml:"to"`
 	} `yaml:"effective"`
-	For     string   `yaml:"for"`
-	When    string   `yaml:"when"`
-	Effect  string   `yaml:"effect"`
-	Quorum  string   `yaml:"quorum"`
-	Accept  string   `yaml:"accept"`
-	Message string   `yaml:"message"`
-	Ask     []string `yaml:"ask"`
-	Cite    []struct {
-		Title    string `yaml:"title"`
-		URL      string `yaml:"url"`
-		Accessed string `yaml:"accessed"`
-	} `yaml:"cite"`
+	For      string       `yaml:"for"`
+	When     string       `yaml:"when"`
+	Effect   string       `yaml:"effect"`
+	Quorum   string       `yaml:"quorum"`
+	Accept   string       `yaml:"accept"`
+	Message  string       `yaml:"message"`
+	Ask      []string     `yaml:"ask"`
+	Cite     []citeFile   `yaml:"cite"`
+	Offices  []string     `yaml:"offices"`
 	ReviewBy string       `yaml:"review_by"`
 	Examples examplesFile `yaml:"examples"`
 }
 
-// LoadFile loads the pack in a file. A file that does not exist matches
-// [pipeline.ErrNotFound]; see [Load] for the other errors.
+// LoadFile loads the pack in a file, with the lists that ship. A file that does not
+// exist matches [pipeline.ErrNotFound]; see [Load] for the other errors.
 func LoadFile(file string) (*Pack, error) {
+	lib, err := NewLibrary()
+	if err != nil {
+		return nil, err
+	}
+	return lib.LoadFile(file)
+}
+
+// LoadFile loads the pack in a file. Files that it includes lie in its folder or
+// below. Errors are those of [LoadFile].
+func (lib *Library) LoadFile(file string) (*Pack, error) {
+	f, err := openFile(file, "the rule pack")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	name := filepath.Base(file)
+	return lib.load(f, name, include{open: within(filepath.Dir(file)), stack: []string{name}})
+}
+
+func openFile(file, what string) (*os.File, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		code := pipeline.CodeUsage
 		if errors.Is(err, fs.ErrNotExist) {
 			code = pipeline.CodeNotFound
 		}
-		return nil, &pipeline.Error{Code: code, Message: "the rule pack cannot be opened", Hint: "Name a pack that ships, or the path of a pack file.", Err: err}
+		return nil, &pipeline.Error{Code: code, Message: what + " cannot be opened", Hint: "Name one that ships, or the path of a file.", Err: err}
 	}
-	defer f.Close()
-	return Load(f, filepath.Base(file))
+	return f, nil
 }
 
 // Load reads a pack of at most 1 MiB from r, checks all of it and compiles its
-// expressions. name is the file's name, for messages. An error matches
-// [pipeline.ErrInvalid], and names every fault as "name:line:column: what is
-// wrong", or [pipeline.ErrOverLimit] for a pack that is too large.
+// expressions with the lists that ship. name is the file's name, for messages. An
+// error matches [pipeline.ErrInvalid], and names every fault as "name:line:column: what
+// is wrong", or [pipeline.ErrOverLimit] for a pack that is too large.
 func Load(r io.Reader, name string) (*Pack, error) {
+	lib, err := NewLibrary()
+	if err != nil {
+		return nil, err
+	}
+	return lib.Load(r, name)
+}
+
+// Load is the function [Load] with these lists. A pack from a reader includes no files.
+func (lib *Library) Load(r io.Reader, name string) (*Pack, error) {
+	return lib.load(r, name, include{stack: []string{name}})
+}
+
+func (lib *Library) load(r io.Reader, name string, from include) (*Pack, error) {
 	doc, err := document.Read(r, name, loadHint)
 	if err != nil {
 		return nil, err
@@ -82,13 +123,24 @@ func Load(r io.Reader, name string) (*Pack, error) {
 	l := &loader{
 		doc:      doc,
 		problems: &document.Problems{Name: name, Hint: loadHint},
+		library:  lib,
+		include:  from,
+		digests:  []pipeline.Digest{pipeline.DigestBytes(doc.Source)},
 	}
-	l.compiler = compiler{doc: doc, problems: l.problems, words: newVocabulary(), envs: map[reflect.Type]*cel.Env{}}
+	l.compiler = newCompiler(doc, l.problems, lib.lists)
 	pack := l.pack()
 	if err := l.problems.Err(); err != nil {
 		return nil, err
 	}
-	pack.Digest = pipeline.DigestBytes(doc.Source)
+	pack.Digest = l.digests[0]
+	if len(l.digests) > 1 {
+		// What is included belongs to the pack: the digest is over all its files.
+		var all strings.Builder
+		for _, d := range l.digests {
+			all.WriteString(string(d) + "\n")
+		}
+		pack.Digest = pipeline.DigestBytes([]byte(all.String()))
+	}
 	return pack, nil
 }
 
@@ -96,6 +148,9 @@ func Load(r io.Reader, name string) (*Pack, error) {
 type loader struct {
 	doc      *document.Document
 	problems *document.Problems
+	library  *Library
+	include  include
+	digests  []pipeline.Digest
 	compiler compiler
 }
 
@@ -114,26 +169,112 @@ func (l *loader) pack() *Pack {
 	}
 	l.need(root, "the pack", "version", file.Version)
 	l.need(root, "the pack", "title", file.Title)
+	l.ownLists(root, file.Lists)
 	if node := document.Child(root, "applies"); node != nil {
 		pack.applies = l.compiler.compile(node, nil, nil)
 	}
 	switch {
-	case len(file.Rules) == 0:
+	case len(file.Rules) == 0 && len(file.Include) == 0:
 		l.problems.Add(root, "the pack has no rules")
 	case len(file.Rules) > maxRules:
 		l.problems.Add(&file.Rules[maxRules], "a pack holds at most %d rules", maxRules)
 		return pack
 	}
-	lines := map[string]int{}
+	lines := map[string]string{}
+	for _, rule := range l.included(root, file.Include) {
+		if first, given := lines[rule.ID]; given {
+			l.problems.Add(document.Child(root, "include"), "the rule id %q is given twice among the included packs; the first is in %s", rule.ID, first)
+		}
+		lines[rule.ID] = "an included pack"
+		pack.Rules = append(pack.Rules, rule)
+	}
 	for i := range file.Rules {
 		rule := l.rule(&file.Rules[i])
 		if first, given := lines[rule.ID]; given && rule.ID != "" {
-			l.problems.Add(document.Child(&file.Rules[i], "id"), "the rule id %q is given twice; the first is on line %d", rule.ID, first)
+			l.problems.Add(document.Child(&file.Rules[i], "id"), "the rule id %q is given twice; the first is %s", rule.ID, first)
 		}
-		lines[rule.ID] = rule.Line
+		lines[rule.ID] = fmt.Sprintf("on line %d", rule.Line)
 		pack.Rules = append(pack.Rules, rule)
 	}
 	return pack
+}
+
+// maxIncluded bounds how deep packs include each other.
+const maxIncluded = 8
+
+// included loads the packs that this one includes and returns their rules in order.
+// What the included pack says of where it applies is the including pack's to say.
+func (l *loader) included(root *yaml.Node, names []string) []Rule {
+	var rules []Rule
+	at := document.Child(root, "include")
+	for i, name := range names {
+		item := at.Content[i]
+		f, ok := l.beside(item, name)
+		if !ok {
+			continue
+		}
+		if slices.Contains(l.include.stack, name) {
+			l.problems.Add(item, "the packs include each other in a circle: %s", strings.Join(append(slices.Clone(l.include.stack), name), ", then "))
+			_ = f.Close()
+			continue
+		}
+		if len(l.include.stack) >= maxIncluded {
+			l.problems.Add(item, "packs include each other at most %d deep", maxIncluded)
+			_ = f.Close()
+			continue
+		}
+		inner := include{open: l.include.open, stack: append(slices.Clone(l.include.stack), name)}
+		pack, err := l.library.load(f, name, inner)
+		_ = f.Close()
+		if err != nil {
+			l.problems.Add(item, "the included pack does not load: %v", err)
+			continue
+		}
+		l.digests = append(l.digests, pack.Digest)
+		rules = append(rules, pack.Rules...)
+	}
+	return rules
+}
+
+// ownLists loads the lists that the pack brings along; they take the place of those of
+// the same name.
+func (l *loader) ownLists(root *yaml.Node, names []string) {
+	at := document.Child(root, "lists")
+	for i, name := range names {
+		item := at.Content[i]
+		f, ok := l.beside(item, name)
+		if !ok {
+			continue
+		}
+		list, err := LoadList(f, name)
+		_ = f.Close()
+		if err != nil {
+			l.problems.Add(item, "the list does not load: %v", err)
+			continue
+		}
+		l.digests = append(l.digests, list.Digest)
+		lists := maps.Clone(l.compiler.lists)
+		lists[list.Name] = list
+		l.compiler.lists = lists
+	}
+}
+
+// beside opens a file that the pack names.
+func (l *loader) beside(item *yaml.Node, name string) (io.ReadCloser, bool) {
+	if l.include.open == nil {
+		l.problems.Add(item, "a pack that is not a file of its own brings no other files along")
+		return nil, false
+	}
+	if !validPath(name) {
+		l.problems.Add(item, "%q is no path below the folder of the pack", name)
+		return nil, false
+	}
+	f, err := l.include.open(name)
+	if err != nil {
+		l.problems.Add(item, "%q cannot be opened: it must lie in the folder of the pack, or below", name)
+		return nil, false
+	}
+	return f, true
 }
 
 // need reports a key that is absent or empty.
@@ -207,6 +348,7 @@ func (l *loader) rule(node *yaml.Node) Rule {
 
 	l.dates(node, file, &rule)
 	l.cite(node, what, file, &rule)
+	l.offices(node, file, &rule)
 	l.expression(node, what, &rule)
 	l.words(node, what, &rule)
 	l.examples(node, what, file.Examples, &rule)
@@ -240,6 +382,10 @@ func (l *loader) expression(node *yaml.Node, what string, rule *Rule) {
 	rule.Reads = []string{}
 	for _, ref := range rule.when.refs {
 		rule.Reads = append(rule.Reads, ref.path.String())
+	}
+	rule.Lists = append([]*List{}, rule.when.lists...)
+	for _, list := range rule.Lists {
+		rule.Unverified = rule.Unverified || list.VerifiedBy == ""
 	}
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"reflect"
 
 	"weighbridge/pipeline"
@@ -35,6 +36,7 @@ var (
 	effects = []pipeline.Effect{pipeline.EffectBlock, pipeline.EffectReview, pipeline.EffectWarn, pipeline.EffectInfo}
 	quorums = []pipeline.Quorum{pipeline.QuorumTwoAndLegal, pipeline.QuorumTwo, pipeline.QuorumOne}
 	accepts = []pipeline.Basis{pipeline.BasisMeasured, pipeline.BasisAttested, pipeline.BasisDeclared}
+	marks   = []pipeline.Mark{pipeline.MarkPrimary, pipeline.MarkSecondary, pipeline.MarkMemory, pipeline.MarkInference}
 )
 
 // strongest returns the strongest effect that a rule of this status may have.
@@ -104,8 +106,15 @@ type Rule struct {
 	Message string              `json:"message"`
 	Ask     []string            `json:"ask"`
 	Cite    []pipeline.Citation `json:"cite"`
+	// Offices lists those that must each sign an approval.
+	Offices []string `json:"offices"`
 	// ReviewBy is the last day on which "not matched" is taken as it stands.
 	ReviewBy string `json:"review_by"`
+	// Lists are those that the expression looks into.
+	Lists []*List `json:"-"`
+	// Unverified is true where the rule rests on a source that was not read, or on a
+	// list that nobody has held against its source.
+	Unverified bool `json:"unverified"`
 	// Reads names the facts that the expression looks at, in order; "[]" stands
 	// for every element of a list.
 	Reads []string `json:"reads"`
@@ -126,5 +135,21 @@ func (r *Rule) activeOn(day string) bool {
 	return (r.From == "" || r.From <= day) && (r.To == "" || day <= r.To)
 }
 
-// staleOn tells whether the rule is past the day it was to be reviewed by.
-func (r *Rule) staleOn(day string) bool { return r.ReviewBy != "" && day > r.ReviewBy }
+// staleOn tells whether the rule, or a list that it looks into, is past the day it was
+// to be reviewed by.
+func (r *Rule) staleOn(day string) bool {
+	until, _ := r.freshUntil()
+	return until != "" && day > until
+}
+
+// freshUntil returns the first of the days by which the rule and its lists were to be
+// reviewed, "" where there is none, and what was to be reviewed by then.
+func (r *Rule) freshUntil() (day, what string) {
+	day, what = r.ReviewBy, "the rule"
+	for _, list := range r.Lists {
+		if list.ReviewBy != "" && (day == "" || list.ReviewBy < day) {
+			day, what = list.ReviewBy, fmt.Sprintf("the list %q", list.Title)
+		}
+	}
+	return day, what
+}

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"net/url"
+	"regexp"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -59,12 +61,43 @@ func (l *loader) cite(node *yaml.Node, what string, file ruleFile, rule *Rule) {
 		return
 	}
 	for i, c := range file.Cite {
-		item := at.Content[i]
-		l.need(item, "the citation", "title", c.Title)
-		if l.need(item, "the citation", "url", c.URL) && !isWebAddress(c.URL) {
-			l.problems.Add(document.Child(item, "url"), "%q is no web address: write it in full, as https://example.org/page", c.URL)
+		cited := l.citation(at.Content[i], c)
+		rule.Unverified = rule.Unverified || cited.Mark == pipeline.MarkMemory || cited.Mark == pipeline.MarkInference
+		rule.Cite = append(rule.Cite, cited)
+	}
+}
+
+// citation checks one citation.
+func (l *loader) citation(item *yaml.Node, c citeFile) pipeline.Citation {
+	l.need(item, "the citation", "title", c.Title)
+	if l.need(item, "the citation", "url", c.URL) && !isWebAddress(c.URL) {
+		l.problems.Add(document.Child(item, "url"), "%q is no web address: write it in full, as https://example.org/page", c.URL)
+	}
+	return pipeline.Citation{Title: c.Title, URL: c.URL, Accessed: l.date(item, "accessed", c.Accessed),
+		Mark: choose(l, item, "mark", c.Mark, marks, "")}
+}
+
+// maxOffices bounds the offices that one rule names.
+const maxOffices = 20
+
+var officeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
+
+// offices checks the offices that must each sign.
+func (l *loader) offices(node *yaml.Node, file ruleFile, rule *Rule) {
+	at := document.Child(node, "offices")
+	if len(file.Offices) > maxOffices {
+		l.problems.Add(at, "a rule names at most %d offices", maxOffices)
+		return
+	}
+	for i, name := range file.Offices {
+		switch {
+		case !officeName.MatchString(name):
+			l.problems.Add(at.Content[i], "the name of an office is letters, digits, hyphens and underscores, at most 32")
+		case slices.Contains(rule.Offices, name):
+			l.problems.Add(at.Content[i], "the office %q is named twice", name)
+		default:
+			rule.Offices = append(rule.Offices, name)
 		}
-		rule.Cite = append(rule.Cite, pipeline.Citation{Title: c.Title, URL: c.URL, Accessed: l.date(item, "accessed", c.Accessed)})
 	}
 }
 

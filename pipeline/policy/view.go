@@ -30,8 +30,8 @@ type view struct {
 	vars map[string]any
 }
 
-func newView(set *pipeline.FactSet) *view {
-	v := &view{set: set, vars: map[string]any{}}
+func newView(set *pipeline.FactSet, day string) *view {
+	v := &view{set: set, vars: map[string]any{dayVariable: day}}
 	facts := reflect.ValueOf(&set.Facts).Elem()
 	for i := range facts.NumField() {
 		name := jsonName(factsType.Field(i))
