@@ -50,9 +50,10 @@ func Product(shape []uint64) (n uint64, ok bool) {
 	return n, true
 }
 
-// Table holds the tensors of one object, compactly: names in one text, dimensions
-// in one slice, so that a header of a million tensors costs tens of bytes a tensor
-// beside its names. A table lives for one run.
+// Table holds the tensors of one object, compactly: sixteen bytes a tensor beside its
+// name, and each different shape once. Tensors lie in blocks that are filled one after
+// the other, so that a table grows without copying what it holds, and no length that a
+// file states is believed. A table lives for one run.
 type Table struct {
 	// Object is the path of the object, Format the reader's word for it.
 	Object, Format string
@@ -61,31 +62,30 @@ type Table struct {
 	// Metadata is what the header says of itself, nil where it says nothing.
 	Metadata map[string]string
 
+	blocks []tensorBlock
+	n      int
+	dims   []uint64 // of all different shapes
+	dimEnd []uint32 // by shape
+}
+
+// blockTensors is how many tensors a full block holds: a power of two.
+const blockTensors = 256
+
+// tensorBlock holds up to [blockTensors] tensors and their names in one text.
+type tensorBlock struct {
 	names   strings.Builder
-	nameEnd []uint32
-	dims    []uint64 // of all different shapes
-	dimEnd  []uint32 // by shape
-	shape   []uint32 // by tensor
-	dtype   []DType
-	offset  []uint64
+	entries []tensorEntry
 }
 
-// Grow makes room for n more tensors whose names have nameBytes bytes together. It
-// is a hint: a table grows by itself.
-func (t *Table) Grow(n, nameBytes int) {
-	t.names.Grow(max(nameBytes, 0))
-	n = max(n, 0)
-	t.nameEnd = slices.Grow(t.nameEnd, n)
-	t.shape = slices.Grow(t.shape, n)
-	t.dtype = slices.Grow(t.dtype, n)
-	t.offset = slices.Grow(t.offset, n)
+type tensorEntry struct {
+	offset  uint64
+	nameEnd uint32 // in the block's names
+	kind    uint32 // the number of the shape, and the type in the low eight bits
 }
-
-// Room returns how many more tensors fit without growing.
-func (t *Table) Room() int { return cap(t.offset) - len(t.offset) }
 
 // AddShape copies a shape into the table and returns its number for [Table.AppendShaped].
-// Readers that meet a shape again give the number again, so that a shape is kept once.
+// Readers that meet a shape again give the number again, so that a shape is kept once. A
+// table holds at most 16 million shapes, which the limits of every reader ensure.
 func (t *Table) AddShape(shape []uint64) uint32 {
 	t.dims = append(t.dims, shape...)
 	t.dimEnd = append(t.dimEnd, uint32(len(t.dims)))
@@ -93,8 +93,8 @@ func (t *Table) AddShape(shape []uint64) uint32 {
 }
 
 // Append adds a tensor, copying name and shape. The product of shape and the type's
-// bits must fit 63 bits, which every reader checks first. All names of one table
-// together must stay under 4 GiB, which the header limits of every reader ensure.
+// bits must fit 63 bits, which every reader checks first. A name must be shorter than
+// 16 MiB, which the limits of every reader ensure.
 func (t *Table) Append(name []byte, d DType, shape []uint64, offset uint64) {
 	id := uint32(len(t.dimEnd))
 	if id > 0 && slices.Equal(shape, t.shapeAt(id-1)) {
@@ -107,11 +107,26 @@ func (t *Table) Append(name []byte, d DType, shape []uint64, offset uint64) {
 
 // AppendShaped is [Table.Append] for a shape that the table holds.
 func (t *Table) AppendShaped(name []byte, d DType, shape uint32, offset uint64) {
-	t.names.Write(name)
-	t.nameEnd = append(t.nameEnd, uint32(t.names.Len()))
-	t.shape = append(t.shape, shape)
-	t.dtype = append(t.dtype, d)
-	t.offset = append(t.offset, offset)
+	if t.n%blockTensors == 0 {
+		t.addBlock()
+	}
+	b := &t.blocks[len(t.blocks)-1]
+	b.names.Write(name)
+	b.entries = append(b.entries, tensorEntry{offset, uint32(b.names.Len()), shape<<8 | uint32(d)})
+	t.n++
+}
+
+// addBlock begins a block. The first one of a table grows as it is filled, because most
+// tables are small; the others have room for a full block, and for names like those of
+// the block before.
+func (t *Table) addBlock() {
+	t.blocks = append(t.blocks, tensorBlock{})
+	if k := len(t.blocks) - 1; k > 0 {
+		b := &t.blocks[k]
+		b.entries = make([]tensorEntry, 0, blockTensors)
+		names := t.blocks[k-1].names.Len()
+		b.names.Grow(names + names/16)
+	}
 }
 
 func (t *Table) shapeAt(id uint32) []uint64 {
@@ -126,8 +141,10 @@ func (t *Table) shapeAt(id uint32) []uint64 {
 // an end of the header that is known only once all tensors were read. No sum may exceed
 // 64 bits.
 func (t *Table) Shift(by uint64) {
-	for i := range t.offset {
-		t.offset[i] += by
+	for _, b := range t.blocks {
+		for i := range b.entries {
+			b.entries[i].offset += by
+		}
 	}
 }
 
@@ -141,18 +158,21 @@ func (t *Table) Evidence() Evidence {
 }
 
 // Len returns the number of tensors.
-func (t *Table) Len() int { return len(t.dtype) }
+func (t *Table) Len() int { return t.n }
 
 // At returns tensor i, 0 <= i < Len. It does not allocate.
 func (t *Table) At(i int) Tensor {
-	return Tensor{Name: t.Name(i), DType: t.dtype[i], Shape: t.shapeAt(t.shape[i]), Offset: t.offset[i]}
+	e := &t.blocks[i/blockTensors].entries[i%blockTensors]
+	return Tensor{Name: t.Name(i), DType: DType(e.kind), Shape: t.shapeAt(e.kind >> 8), Offset: e.offset}
 }
 
 // Name returns the name of tensor i, 0 <= i < Len. It does not allocate.
 func (t *Table) Name(i int) string {
+	b := &t.blocks[i/blockTensors]
+	i %= blockTensors
 	var from uint32
 	if i > 0 {
-		from = t.nameEnd[i-1]
+		from = b.entries[i-1].nameEnd
 	}
-	return t.names.String()[from:t.nameEnd[i]]
+	return b.names.String()[from:b.entries[i].nameEnd]
 }

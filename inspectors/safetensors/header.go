@@ -1,7 +1,6 @@
 package safetensors
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -83,7 +82,6 @@ func DecodeHeader(r io.Reader, n, size int64) (*Header, error) {
 	d := &decoder{
 		scanner: newScanner(r, n),
 		table:   &pipeline.Table{Format: Format, HeaderEnd: 8 + n},
-		length:  n,
 		data:    uint64(8 + n),
 		ordered: true,
 	}
@@ -110,29 +108,17 @@ type decoder struct {
 	names  uniqueNames
 	header Header
 
-	length  int64  // of the JSON text
 	data    uint64 // offset of the first tensor's data in the file
 	ordered bool   // tensors came in the order of their data so far
 	next    uint64 // where the next tensor's data must begin while ordered
-
-	nameBytes int // of all names so far
 
 	metadataSeen bool
 	metadataKept int
 
 	foldable bool // some name holds an upper-case letter or a byte above ASCII
 
-	dtypeName string // the type that was seen last, and its name
-	dtype     pipeline.DType
-	dims      [MaxRank]uint64
-	lastEnd   []byte // the text of the last tensor's end; the next one mostly begins so
-	shapes    [64]shapeSeen
-}
-
-// shapeSeen is a shape that was met in the plain form.
-type shapeSeen struct {
-	text  string
-	shape shape
+	plain plainForms
+	dims  [MaxRank]uint64
 }
 
 // shape is a shape that was checked and is in the table.
@@ -170,6 +156,9 @@ func (d *decoder) document() error {
 				return err
 			}
 		}
+		if err := d.plainTensors(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -189,9 +178,6 @@ func (d *decoder) entry(first bool) (done, metadata bool, err error) {
 		}
 		d.pos++
 	}
-	if ok, err := d.plainTensor(); ok || err != nil {
-		return false, false, err
-	}
 	name, err := d.text("a tensor's name")
 	if err != nil {
 		return false, false, err
@@ -200,108 +186,6 @@ func (d *decoder) entry(first bool) (done, metadata bool, err error) {
 		return false, true, d.expect(':', "after the metadata's name")
 	}
 	return false, false, d.tensor(name)
-}
-
-// The pieces of a tensor as all known writers make it.
-const (
-	plainType    = `:{"dtype":"`
-	plainShape   = `","shape":[`
-	plainOffsets = `],"data_offsets":[`
-	plainEnd     = `]}`
-	// plainRoom is more than the text behind the name of a tensor of rank 8 can take.
-	plainRoom = 320
-)
-
-// plainTensor is the short way: a name without escapes, followed by the exact text
-// that writers make. It reports false, with nothing consumed, for everything else,
-// errors too; the long way then says what is wrong.
-func (d *decoder) plainTensor() (bool, error) {
-	b := d.buf[d.pos:]
-	if len(b) < 2 || b[0] != '"' {
-		return false, nil
-	}
-	n, upper := plainName(b[1:])
-	if n < 0 || n > MaxName || len(b)-n < plainRoom {
-		return false, nil
-	}
-	name := b[1 : n+1]
-	i := n + 2
-	if string(b[i:i+len(plainType)]) != plainType {
-		return false, nil
-	}
-	i += len(plainType)
-	if k := len(d.dtypeName); k == 0 || string(b[i:i+k]) != d.dtypeName || b[i+k] != '"' {
-		k = 0
-		for k < 16 && b[i+k] != '"' {
-			k++
-		}
-		dtype, ok := pipeline.DTypeOf(b[i : i+k])
-		if !ok {
-			return false, nil
-		}
-		d.dtype, d.dtypeName = dtype, dtype.String()
-	}
-	i += len(d.dtypeName)
-	if string(b[i:i+len(plainShape)]) != plainShape {
-		return false, nil
-	}
-	i += len(plainShape)
-	sh, k, ok := d.plainShape(b[i:])
-	if !ok || string(b[i+k:i+k+len(plainOffsets)]) != plainOffsets {
-		return false, nil
-	}
-	i += k + len(plainOffsets)
-	begin := d.next
-	if k := len(d.lastEnd); k > 0 && string(b[i:i+k]) == string(d.lastEnd) && b[i+k] == ',' {
-		i += k + 1
-	} else {
-		if begin, k = plainNumber(b[i:]); k == 0 || b[i+k] != ',' {
-			return false, nil
-		}
-		i += k + 1
-	}
-	end, k := plainNumber(b[i:])
-	if k == 0 || string(b[i+k:i+k+len(plainEnd)]) != plainEnd || string(name) == metadataKey {
-		return false, nil
-	}
-	d.lastEnd = append(d.lastEnd[:0], b[i:i+k]...)
-	d.pos += i + k + len(plainEnd)
-	d.foldable = d.foldable || upper
-	return true, d.add(name, d.dtype, sh, begin, end)
-}
-
-// plainShape reads a shape of up to eight dimensions without its brackets. A shape
-// that was met before is found by its text.
-func (d *decoder) plainShape(b []byte) (sh shape, length int, ok bool) {
-	n := bytes.IndexByte(b[:plainRoom/2], ']')
-	if n < 0 {
-		return shape{}, 0, false
-	}
-	slot := &d.shapes[(binary.LittleEndian.Uint64(b)<<(8*uint(8-min(n, 8)))+uint64(n))*0x9e3779b97f4a7c15>>58]
-	if slot.text == string(b[:n]) && (n > 0 || d.table.Len() > 0 && slot.shape.elements == 1) {
-		return slot.shape, n, true
-	}
-	rank := 0
-	for i := 0; i < n; {
-		v, k := plainNumber(b[i:])
-		if k == 0 || rank == 8 {
-			return shape{}, 0, false
-		}
-		d.dims[rank] = v
-		rank++
-		if i += k; i < n {
-			if b[i] != ',' || i+1 == n {
-				return shape{}, 0, false
-			}
-			i++
-		}
-	}
-	sh, fits := d.addShape(d.dims[:rank])
-	if !fits {
-		return shape{}, 0, false
-	}
-	*slot = shapeSeen{string(b[:n]), sh}
-	return sh, n, true
 }
 
 // addShape checks a shape and puts it into the table. It reports false where the
@@ -320,25 +204,6 @@ func (d *decoder) addShape(dims []uint64) (shape, bool) {
 		huge = huge || dim > 1<<32
 	}
 	return shape{d.table.AddShape(dims), elements, huge && elements == 0}, true
-}
-
-// plainNumber reads up to 18 digits and returns the number and their count, or 0
-// where the text is anything else, or has a leading zero.
-func plainNumber(b []byte) (uint64, int) {
-	var v uint64
-	i := 0
-	for i < 19 {
-		c := b[i] - '0'
-		if c > 9 {
-			break
-		}
-		v = v*10 + uint64(c)
-		i++
-	}
-	if i == 0 || i == 19 || (b[0] == '0' && i > 1) {
-		return 0, 0
-	}
-	return v, i
 }
 
 // tensor is the long way: any order of keys, any white space.
@@ -425,7 +290,6 @@ func (d *decoder) tensor(name []byte) error {
 		return d.malformed("the shape of tensor %s holds more than 2^63-1 elements", quote(name))
 	}
 	d.foldable = d.foldable || foldable(string(name))
-	d.lastEnd = d.lastEnd[:0]
 	return d.add(name, dtype, sh, offsets[0], offsets[1])
 }
 
@@ -508,29 +372,10 @@ func (d *decoder) add(name []byte, dtype pipeline.DType, sh shape, begin, end ui
 	case end > math.MaxInt64-d.data:
 		return d.malformed("tensor %s ends beyond 2^63-1", quote(name))
 	}
-	if begin != d.next {
-		d.ordered = false
-	}
+	d.ordered = d.ordered && begin == d.next
 	d.next = end
-	if d.table.Room() == 0 {
-		d.reserve()
-	}
-	d.nameBytes += len(name)
 	d.table.AppendShaped(name, dtype, sh.id, d.data+begin)
 	return nil
-}
-
-// reserve makes room for the tensors that are still to come, if they are like those so
-// far; for three times as many at most, because the header's length is only a claim.
-func (d *decoder) reserve() {
-	seen := int64(d.table.Len())
-	if seen == 0 {
-		d.table.Grow(256, 256*48)
-		return
-	}
-	rest := seen * (d.length - d.base - int64(d.pos)) / max(d.base+int64(d.pos), 1)
-	rest = min(rest+rest/32+16, 3*seen)
-	d.table.Grow(int(rest), int(rest)*d.nameBytes/int(seen))
 }
 
 // contiguous requires that the tensors cover the file from the header to its last

@@ -1,7 +1,9 @@
 package safetensors
 
 import (
+	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 
 	"weighbridge/pipeline"
@@ -92,6 +94,35 @@ type uniqueNames struct {
 
 const mostRuns = 8
 
+// plainBefore returns the name that was appended last where it stands in a header as it
+// is, and else nothing.
+func (u *uniqueNames) plainBefore() []byte {
+	if i := u.table.Len(); i > 0 && isPlain(u.table.Name(i-1)) {
+		return []byte(u.table.Name(i - 1))
+	}
+	return nil
+}
+
+// isPlain tells whether a name stands in a header as it is.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c < 0x20 || c >= 0x80 || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// addAt is add where the name before and the bytes that both begin with are known. An
+// empty name before stands for one that is not known.
+func (u *uniqueNames) addAt(before, name []byte, common int) (twice bool) {
+	if u.set != nil || u.table.Len() == 0 || len(before) == 0 {
+		return u.add(name)
+	}
+	bytewise, numeric := orderFrom(before, name, common)
+	return u.rank(name, bytewise, numeric)
+}
+
 // add reports whether the name, which is to be appended to the table next, is equal
 // to one that can be seen already.
 func (u *uniqueNames) add(name []byte) (twice bool) {
@@ -104,9 +135,18 @@ func (u *uniqueNames) add(name []byte) (twice bool) {
 		return false
 	}
 	bytewise, numeric := order(u.table.Name(i-1), name)
+	return u.rank(name, bytewise, numeric)
+}
+
+// rank takes up how a name stands to the one before it.
+func (u *uniqueNames) rank(name []byte, bytewise, numeric int) (twice bool) {
+	if bytewise < 0 && numeric < 0 {
+		return false
+	}
 	if bytewise == 0 {
 		return true
 	}
+	i := u.table.Len()
 	open := 0
 	for k, result := range [2]int{bytewise, numeric} {
 		if result > 0 && len(u.runs[k]) <= mostRuns {
@@ -184,8 +224,29 @@ func order[B string | []byte](a string, b B) (bytewise, numeric int) {
 	for i < n && a[i] == b[i] {
 		i++
 	}
+	return orderFrom(a, b, i)
+}
+
+// shared counts the bytes with which both begin.
+func shared(a, b []byte) int {
+	n := min(len(a), len(b))
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
+			return i + bits.TrailingZeros64(x)/8
+		}
+	}
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
+}
+
+// orderFrom is order for names that share i bytes.
+func orderFrom[A, B string | []byte](a A, b B, i int) (bytewise, numeric int) {
+	i = min(i, len(b))
 	switch {
-	case i == n && len(a) == len(b):
+	case i == len(a) && i == len(b):
 		return 0, 0
 	case i == len(a):
 		bytewise = -1
