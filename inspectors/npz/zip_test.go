@@ -6,6 +6,7 @@ import (
 	"compress/flate"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
@@ -459,6 +460,9 @@ func FuzzArchive(f *testing.F) {
 			require.Empty(t, readings.Tables)
 		case pipeline.InspectionOK:
 			z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+			if errors.Is(err, zip.ErrFormat) && noDisks(b) {
+				return // Python, which loads these files, takes such a locator for one disk
+			}
 			if err != nil {
 				require.ErrorIs(t, err, zip.ErrInsecurePath)
 			}
@@ -480,4 +484,10 @@ func FuzzArchive(f *testing.F) {
 			require.Fail(t, string(i.Status))
 		}
 	})
+}
+
+// noDisks tells whether the locator of a ZIP64 directory states no disks in place of one.
+func noDisks(b []byte) bool {
+	at := bytes.LastIndex(b, []byte("PK\x06\x07"))
+	return at >= 0 && len(b) >= at+20 && binary.LittleEndian.Uint32(b[at+16:]) == 0
 }
