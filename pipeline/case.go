@@ -65,8 +65,10 @@ type Case struct {
 	Verdict          Verdict `json:"verdict"`
 	// Quorum is who must agree before the case is approved. A block or an
 	// inconclusive verdict has at least [QuorumTwo].
-	Quorum Quorum     `json:"quorum"`
-	Params CaseParams `json:"params"`
+	Quorum Quorum `json:"quorum"`
+	// Offices lists those that must each sign an approval, beside the quorum.
+	Offices []string   `json:"offices,omitempty"`
+	Params  CaseParams `json:"params"`
 	// Bytes is the sum of the sizes of all objects.
 	Bytes int64 `json:"bytes"`
 	// Family and Fingerprint are nil where the structure is unknown. Cases with
@@ -109,17 +111,27 @@ func (c Case) Key() CaseKey {
 
 // Seal is a digest over every field that decides what a case allows. Each change
 // writes it into the audit log, so that a case edited behind the log's back shows.
-// The fields and their order are fixed: a new field needs a new kind of seal.
+// The fields and their order are fixed: a new field needs a new kind of seal. Cases that
+// no office must sign have the first kind, those with offices the second.
 func (c Case) Seal() Digest {
-	b, err := json.Marshal([]any{"weighbridge.case/1", c.ID, c.Source, c.PinDigest, c.HeaderDigest,
-		deref(c.ContentDigest), deref(c.SubmissionDigest), c.State, c.Verdict, c.Quorum,
-		c.Params.Lower, c.Params.Estimate, c.Params.Upper, c.Bytes, c.Family, c.Fingerprint,
-		c.Submitter.Name, c.Submitter.Known, claimantName(c.Claimant), c.Version, c.Round, c.Report,
-		AuditTime(c.CreatedAt), timeText(c.SettledAt), timeText(c.ExpiresAt), c.SupersededBy})
+	fields := c.sealed()
+	if len(c.Offices) > 0 {
+		fields[0] = "weighbridge.case/2"
+		fields = append(fields, c.Offices)
+	}
+	b, err := json.Marshal(fields)
 	if err != nil { // plain values always encode
 		panic(err)
 	}
 	return DigestBytes(b)
+}
+
+func (c Case) sealed() []any {
+	return []any{"weighbridge.case/1", c.ID, c.Source, c.PinDigest, c.HeaderDigest,
+		deref(c.ContentDigest), deref(c.SubmissionDigest), c.State, c.Verdict, c.Quorum,
+		c.Params.Lower, c.Params.Estimate, c.Params.Upper, c.Bytes, c.Family, c.Fingerprint,
+		c.Submitter.Name, c.Submitter.Known, claimantName(c.Claimant), c.Version, c.Round, c.Report,
+		AuditTime(c.CreatedAt), timeText(c.SettledAt), timeText(c.ExpiresAt), c.SupersededBy}
 }
 
 func deref[T any](p *T) T {

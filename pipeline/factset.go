@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -123,17 +124,52 @@ func (s *FactSet) Declare(sub *Submission, object string) {
 	}
 }
 
-// SubmissionDigest names the content of a submission: SHA-256 of its JSON encoding
-// with every field in declaration order. It returns "" for nil.
+// SubmissionDigest names the content of a submission: SHA-256 of its
+// [SubmissionBody]. It returns "" for nil.
 func SubmissionDigest(sub *Submission) Digest {
 	if sub == nil {
 		return ""
 	}
+	return DigestBytes(SubmissionBody(sub))
+}
+
+// SubmissionBody writes what a submission states as JSON in one way only: keys in byte
+// order, without those that were not stated, so that a key that later versions know
+// changes nothing for submissions that do not use it. An empty list is a statement.
+func SubmissionBody(sub *Submission) []byte {
 	b, err := json.Marshal(sub)
+	if err == nil {
+		var plain any
+		dec := json.NewDecoder(bytes.NewReader(b))
+		dec.UseNumber()
+		if err = dec.Decode(&plain); err == nil {
+			b, err = json.Marshal(stated(plain))
+		}
+	}
 	if err != nil { // a struct of plain values always encodes
 		panic(err)
 	}
-	return DigestBytes(b)
+	return b
+}
+
+// stated drops the keys of a document that have no value, and the groups that hold none.
+func stated(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			value = stated(value)
+			if group, ok := value.(map[string]any); value == nil || ok && len(group) == 0 {
+				delete(v, key)
+				continue
+			}
+			v[key] = value
+		}
+	case []any:
+		for i := range v {
+			v[i] = stated(v[i])
+		}
+	}
+	return v
 }
 
 type leaf struct {

@@ -32,6 +32,14 @@ type CaseReader interface {
 	Report(ctx context.Context, id uuid.UUID) (Report, error)
 }
 
+// CaseRejudger records that stored cases were judged again.
+type CaseRejudger interface {
+	// Rejudge takes up a judgement of a case's stored facts. A case whose verdict
+	// changed opens again, or is cleared; one that was superseded or has expired stays
+	// so. It returns an error that matches [ErrNotFound] where there is no such case.
+	Rejudge(ctx context.Context, id uuid.UUID, w *Weighing, by Actor) (Case, error)
+}
+
 // KeptReader reads what was read for a case.
 type KeptReader interface {
 	// Kept calls each with what was read for the case's current report, in byte
@@ -51,6 +59,13 @@ type CaseDecider interface {
 	Release(ctx context.Context, claim Claim) (Case, error)
 	Comment(ctx context.Context, remark Remark) (Case, error)
 	Decide(ctx context.Context, ballot Ballot) (Case, error)
+}
+
+// CaseWalker goes through the whole queue.
+type CaseWalker interface {
+	// CaseIDs returns the ids of at most limit cases that follow one, in order of age;
+	// the zero id for the first.
+	CaseIDs(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error)
 }
 
 // ApprovalFinder answers whether bytes may pass.
@@ -141,6 +156,10 @@ type CaseBook interface {
 	// Amend changes one case. It returns an error that matches [ErrNotFound]
 	// where there is no such case.
 	Amend(ctx context.Context, id uuid.UUID, plan func(CaseFile) (CaseChange, error)) (Case, error)
+	// Refile changes one case and files another report of it, with what was read for
+	// the report before. It returns an error that matches [ErrNotFound] where there is
+	// no such case.
+	Refile(ctx context.Context, id uuid.UUID, w *Weighing, plan func(CaseFile) (CaseChange, error)) (Case, error)
 	// Covering returns the cases for the asked submission that have the asked
 	// content digest, or the asked source and pins.
 	Covering(ctx context.Context, q ApprovalQuery) ([]CaseFile, error)

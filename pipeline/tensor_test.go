@@ -101,7 +101,6 @@ func TestProduct_AgreesWithExactArithmetic(t *testing.T) {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	var table pipeline.Table
-	table.Grow(-1, -1)
 	require.Zero(t, table.Len())
 	require.Equal(t, pipeline.Evidence{}, table.Evidence())
 

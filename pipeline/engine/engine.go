@@ -62,6 +62,9 @@ func (Silent) Inspected(string) {}
 type Engine struct {
 	Readers  []pipeline.Reader
 	Derivers []pipeline.Deriver
+	// Assessors run after the derivers, in their order, and again whenever a stored
+	// case is judged.
+	Assessors []pipeline.Assessor
 	// Judge is nil where only facts are wanted.
 	Judge    pipeline.Judge
 	Limits   Limits
@@ -120,6 +123,7 @@ func (e *Engine) Run(ctx context.Context, req Request) (*pipeline.Weighing, erro
 		return nil, err
 	}
 	r.derive(ctx)
+	r.inspections = append(r.inspections, assess(e.Assessors, &r.facts, req.AsOf)...)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the run was stopped: %w", err)
 	}
@@ -392,9 +396,6 @@ func (r *run) conclude(ctx context.Context, started time.Time) (*pipeline.Weighi
 		Facts:       r.facts.Facts,
 		FactsIndex:  r.facts.Index(),
 		Inspections: append([]pipeline.Inspection{}, r.inspections...),
-		Findings:    []pipeline.Finding{},
-		Packs:       []pipeline.PackRef{},
-		Reasons:     []string{},
 		Notes:       append([]string{}, r.notes...),
 		Disclaimer:  pipeline.Disclaimer,
 	}
@@ -402,17 +403,9 @@ func (r *run) conclude(ctx context.Context, started time.Time) (*pipeline.Weighi
 		digest := pipeline.SubmissionDigest(r.submission)
 		report.Submission.Digest = &digest
 	}
-	if r.engine.Judge != nil {
-		findings, err := r.engine.Judge.Judge(ctx, &r.facts, r.req.AsOf)
-		if err != nil {
-			return nil, fmt.Errorf("judge the facts: %w", err)
-		}
-		report.Findings = append(report.Findings, findings...)
-		report.Packs = append(report.Packs, r.engine.Judge.Packs()...)
+	if err := r.engine.judge(ctx, &r.facts, r.req.AsOf, &report); err != nil {
+		return nil, err
 	}
-	verdict, reasons := pipeline.Conclude(report.Findings, report.Inspections, &report.Facts)
-	report.Verdict = verdict
-	report.Reasons = append(report.Reasons, reasons...)
 	if r.req.Cost != nil {
 		report.Cost = r.req.Cost()
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"weighbridge/pipeline"
@@ -103,7 +105,50 @@ func (c *caseOf) judge(ctx context.Context) error {
 		}
 		c.add(rule, got)
 	}
+	c.combine()
 	return nil
+}
+
+// combine makes one question of those that nobody can have answered yet: without a
+// submission nearly every rule lacks what only a submitter knows. What the bytes should
+// have told stays a finding of its own.
+func (c *caseOf) combine() {
+	if present, known := c.view.set.Value("submission.present"); !known || present != false {
+		return
+	}
+	var kept, open []pipeline.Finding
+	for _, f := range c.findings {
+		if f.Outcome == pipeline.OutcomeUndetermined && f.Rule != "" && !slices.ContainsFunc(f.Missing, pipeline.Measurable) {
+			open = append(open, f)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	if len(open) < 2 {
+		return
+	}
+	f := pipeline.Finding{
+		Pack: c.Pack.Name, Title: c.Pack.Title, Mode: c.Mode, Outcome: pipeline.OutcomeUndetermined,
+		Effect: open[0].Effect, Quorum: open[0].Quorum, Cite: []pipeline.Citation{}, Evidence: []pipeline.FindingEvidence{},
+	}
+	var rules []string
+	for _, one := range open {
+		rules = append(rules, one.Rule)
+		f.Missing, f.ReliedOn, f.Ask = append(f.Missing, one.Missing...), append(f.ReliedOn, one.ReliedOn...), append(f.Ask, one.Ask...)
+		f.Effect, f.Quorum = strongest(effects, f.Effect, one.Effect), strongest(quorums, f.Quorum, one.Quorum)
+		f.Stale, f.Unverified = f.Stale || one.Stale, f.Unverified || one.Unverified
+	}
+	f.Missing, f.ReliedOn, f.Ask = unique(f.Missing), unique(f.ReliedOn), unique(f.Ask)
+	f.Message = fmt.Sprintf("No submission was given, so %d rules of %q cannot be decided: %s.", len(open), c.Pack.Title, strings.Join(rules, ", "))
+	c.findings = kept
+	c.append(f, nil)
+}
+
+// unique returns texts in order, each once. It never returns nil.
+func unique(texts []string) []string {
+	out := append([]string{}, texts...)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // applies decides whether the pack concerns the case. Where that is undecided it

@@ -84,6 +84,10 @@ func (b *book) Amend(_ context.Context, id uuid.UUID, plan func(pipeline.CaseFil
 	return change.Case, b.apply(change)
 }
 
+func (b *book) Refile(ctx context.Context, id uuid.UUID, _ *pipeline.Weighing, plan func(pipeline.CaseFile) (pipeline.CaseChange, error)) (pipeline.Case, error) {
+	return b.Amend(ctx, id, plan)
+}
+
 func (b *book) apply(change pipeline.CaseChange) error {
 	id := change.Case.ID
 	for _, e := range change.Events {

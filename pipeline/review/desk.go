@@ -19,6 +19,7 @@ type Desk struct {
 
 var (
 	_ pipeline.CaseRecorder   = (*Desk)(nil)
+	_ pipeline.CaseRejudger   = (*Desk)(nil)
 	_ pipeline.CaseDecider    = (*Desk)(nil)
 	_ pipeline.ApprovalFinder = (*Desk)(nil)
 )
@@ -54,6 +55,19 @@ func (d *Desk) Record(ctx context.Context, w *pipeline.Weighing, by pipeline.Act
 	}
 	return d.book.Enter(ctx, w, func(rel pipeline.Relatives) (pipeline.Entry, error) {
 		return record(d.act(by), w, rel)
+	})
+}
+
+// Rejudge implements [pipeline.CaseRejudger]. The actor is who had the rules applied.
+func (d *Desk) Rejudge(ctx context.Context, id uuid.UUID, w *pipeline.Weighing, by pipeline.Actor) (pipeline.Case, error) {
+	if err := by.Validate(); err != nil {
+		return pipeline.Case{}, err
+	}
+	if err := validate(w); err != nil {
+		return pipeline.Case{}, err
+	}
+	return d.book.Refile(ctx, id, w, func(f pipeline.CaseFile) (pipeline.CaseChange, error) {
+		return rejudge(d.act(by), w, f, false)
 	})
 }
 

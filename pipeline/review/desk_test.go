@@ -589,3 +589,31 @@ func FuzzNamedBound(f *testing.F) {
 		}
 	})
 }
+
+// Offices that a matched rule names must each sign, beside the quorum.
+func TestDesk_Offices(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := weighing("1", "1", pipeline.VerdictReview)
+	w.Report.Findings = []pipeline.Finding{{Mode: pipeline.ModeEnforce, Outcome: pipeline.OutcomeMatched, Effect: pipeline.EffectReview,
+		Quorum: pipeline.QuorumOne, Offices: []string{"KR", "JP"}}}
+	c := b.record(w)
+	require.Equal(t, []string{"JP", "KR"}, c.Offices)
+
+	c = b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+	require.Equal(t, pipeline.StateClaimed, c.State)
+	require.Equal(t, "somebody for each of the offices JP, KR", review.Lacking(b.book.file(c), b.now))
+
+	both := pipeline.Actor{Name: "kim", Known: pipeline.KnownAsserted, Roles: []pipeline.ActorRole{"KR"}}
+	c = b.must(b.decide(c.ID, both, pipeline.DecisionApprove))
+	require.Equal(t, "somebody for the office JP", review.Lacking(b.book.file(c), b.now))
+	third := pipeline.Actor{Name: "jun", Known: pipeline.KnownAsserted, Roles: []pipeline.ActorRole{"JP"}}
+	c = b.must(b.decide(c.ID, third, pipeline.DecisionApprove))
+	require.Equal(t, pipeline.StateApproved, c.State)
+
+	// A rule that comes to name one more office opens the case again.
+	w.Report.Findings[0].Offices = []string{"KR", "JP", "US"}
+	c, err := b.desk.Rejudge(t.Context(), c.ID, w, ada)
+	require.NoError(t, err)
+	require.Equal(t, pipeline.StateOpen, c.State)
+}

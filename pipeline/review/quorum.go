@@ -1,6 +1,8 @@
 package review
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"weighbridge/pipeline"
@@ -15,13 +17,31 @@ func QuorumNeeded(verdict pipeline.Verdict, findings []pipeline.Finding) pipelin
 		need = pipeline.QuorumTwo
 	}
 	for _, f := range findings {
-		bears := f.Mode == pipeline.ModeEnforce && f.Outcome != pipeline.OutcomeNotMatched &&
-			(f.Effect == pipeline.EffectBlock || f.Effect == pipeline.EffectReview)
-		if bears && strength(f.Quorum) > strength(need) {
+		if bears(f) && strength(f.Quorum) > strength(need) {
 			need = f.Quorum
 		}
 	}
 	return need
+}
+
+// bears tells whether a finding bears on the verdict.
+func bears(f pipeline.Finding) bool {
+	return f.Mode == pipeline.ModeEnforce && f.Outcome != pipeline.OutcomeNotMatched &&
+		(f.Effect == pipeline.EffectBlock || f.Effect == pipeline.EffectReview)
+}
+
+// OfficesNeeded returns the offices that must each sign before a case with these
+// findings is approved: those of the enforced rules that matched, in order of name. A
+// rule that cannot be decided asks a question first.
+func OfficesNeeded(findings []pipeline.Finding) []string {
+	var need []string
+	for _, f := range findings {
+		if bears(f) && f.Outcome == pipeline.OutcomeMatched {
+			need = append(need, f.Offices...)
+		}
+	}
+	slices.Sort(need)
+	return slices.Compact(need)
 }
 
 func twoAtLeast(v pipeline.Verdict) bool {
@@ -52,12 +72,45 @@ func approvals(f pipeline.CaseFile, at time.Time) []pipeline.Decision {
 	return out
 }
 
-// Lacking says who must still approve a case at a time before its quorum is reached,
-// as in "one more reviewer", and returns "" where it is reached.
+// Lacking says who must still approve a case at a time before its quorum is reached and
+// every office has signed, as in "one more reviewer", and returns "" where nobody must.
 func Lacking(f pipeline.CaseFile, at time.Time) string {
 	votes := approvals(f, at)
-	need := strength(f.Case.Quorum)
-	if twoAtLeast(f.Case.Verdict) {
+	people, offices := lackingPeople(f.Case, votes), lackingOffices(f.Case, votes)
+	switch {
+	case len(offices) == 0:
+		return people
+	case people == "":
+		return "somebody for " + officeList(offices)
+	default:
+		return people + ", among them somebody for " + officeList(offices)
+	}
+}
+
+// officeList names offices.
+func officeList(names []string) string {
+	if len(names) == 1 {
+		return "the office " + names[0]
+	}
+	return "each of the offices " + strings.Join(names, ", ")
+}
+
+// lackingOffices lists the offices that none of the votes signed for.
+func lackingOffices(c pipeline.Case, votes []pipeline.Decision) []string {
+	var out []string
+	for _, office := range c.Offices {
+		signed := slices.ContainsFunc(votes, func(v pipeline.Decision) bool { return v.Actor.Has(pipeline.ActorRole(office)) })
+		if !signed {
+			out = append(out, office)
+		}
+	}
+	return out
+}
+
+// lackingPeople says whom the quorum still needs.
+func lackingPeople(c pipeline.Case, votes []pipeline.Decision) string {
+	need := strength(c.Quorum)
+	if twoAtLeast(c.Verdict) {
 		need = max(need, 2)
 	}
 	legal := need < 3

@@ -21,7 +21,7 @@ func record(a act, w *pipeline.Weighing, rel pipeline.Relatives) (pipeline.Entry
 	if rel.Same == nil {
 		change, err = enter(a, w, rel.Alike)
 	} else {
-		change, err = rejudge(a, w, *rel.Same)
+		change, err = rejudge(a, w, *rel.Same, true)
 	}
 	if err != nil {
 		return pipeline.Entry{}, err
@@ -88,8 +88,10 @@ func (d *draft) carryOver(from pipeline.CaseFile) error {
 	return nil
 }
 
-// rejudge plans what a new judgement does to a known case.
-func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile) (pipeline.CaseChange, error) {
+// rejudge plans what a new judgement does to a known case. seen is true where the source
+// was looked at again: then pins that had been left behind, and approvals that had ended,
+// need a decision once more.
+func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipeline.CaseChange, error) {
 	was := f.Case
 	d := newDraft(a, was)
 	if err := judged(&d.c, w); err != nil {
@@ -117,14 +119,20 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile) (pipeline.CaseCha
 			why = "the term of the approval has ended"
 		} else if why == "" && strength(d.c.Quorum) > strength(was.Quorum) {
 			why = "the rules ask for more reviewers now"
+		} else if why == "" && len(lackingOffices(d.c, approvals(f, settledAt(was)))) > 0 {
+			why = "the rules ask for offices that have not signed"
 		}
 		if why != "" {
 			d.reopen(why)
 		}
 	case pipeline.StateSuperseded:
-		d.reopen("the source has these pins again")
+		if seen {
+			d.reopen("the source has these pins again")
+		}
 	case pipeline.StateExpired:
-		d.reopen("the term of the approval has ended")
+		if seen {
+			d.reopen("the term of the approval has ended")
+		}
 	case pipeline.StateOpen, pipeline.StateClaimed:
 	default:
 		return pipeline.CaseChange{}, fmt.Errorf("case %s has the unknown state %q", was.ID, was.State)
@@ -166,7 +174,7 @@ func judged(c *pipeline.Case, w *pipeline.Weighing) error {
 		c.ContentDigest = r.Artifact.ContentDigest
 	}
 	c.HeaderDigest = r.Artifact.HeaderDigest
-	c.Verdict, c.Quorum = r.Verdict, QuorumNeeded(r.Verdict, r.Findings)
+	c.Verdict, c.Quorum, c.Offices = r.Verdict, QuorumNeeded(r.Verdict, r.Findings), OfficesNeeded(r.Findings)
 	c.Params = pipeline.CaseParams{Lower: r.Facts.Params.Lower, Estimate: r.Facts.Params.Estimate, Upper: r.Facts.Params.Upper}
 	c.Bytes = r.Artifact.Bytes
 	c.Family, c.Fingerprint = r.Facts.Architecture.Family, r.Facts.Architecture.Fingerprint

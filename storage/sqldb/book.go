@@ -74,6 +74,39 @@ func (db *DB) Amend(ctx context.Context, id uuid.UUID, plan func(pipeline.CaseFi
 	return out, err
 }
 
+// Refile implements [pipeline.CaseBook].
+func (db *DB) Refile(ctx context.Context, id uuid.UUID, w *pipeline.Weighing, plan func(pipeline.CaseFile) (pipeline.CaseChange, error)) (pipeline.Case, error) {
+	papers, err := papersOf(w)
+	if err != nil {
+		return pipeline.Case{}, err
+	}
+	var out pipeline.Case
+	err = db.write(ctx, "judge the case again", func(t *tx) error {
+		row, err := t.CaseByID(ctx, id.String())
+		if err != nil {
+			return noCase(err, id)
+		}
+		f, err := caseFile(ctx, t.Queries, row)
+		if err != nil {
+			return err
+		}
+		change, err := plan(f)
+		if err != nil {
+			return err
+		}
+		out = change.Case
+		if err := t.apply(ctx, change); err != nil {
+			return err
+		}
+		added, err := t.fileReport(ctx, out, papers)
+		if err != nil || !added {
+			return err
+		}
+		return t.KeepOn(ctx, string(papers.digest), id.String(), row.Report)
+	})
+	return out, err
+}
+
 // Covering implements [pipeline.CaseBook].
 func (db *DB) Covering(ctx context.Context, q pipeline.ApprovalQuery) ([]pipeline.CaseFile, error) {
 	submission := ""
@@ -239,6 +272,10 @@ func (t *tx) put(ctx context.Context, c pipeline.Case, settled *int64) error {
 	if c.Claimant != nil {
 		claimant, known = &c.Claimant.Name, (*string)(&c.Claimant.Known)
 	}
+	offices, err := officesText(c.Offices)
+	if err != nil {
+		return fmt.Errorf("write the offices: %w", err)
+	}
 	if c.Version == 1 {
 		return t.InsertCase(ctx, queries.InsertCaseParams{ID: c.ID.String(), Source: c.Source, PinDigest: string(c.PinDigest),
 			HeaderDigest: string(c.HeaderDigest), ContentDigest: (*string)(c.ContentDigest), SubmissionDigest: string(c.Key().SubmissionDigest),
@@ -247,14 +284,14 @@ func (t *tx) put(ctx context.Context, c pipeline.Case, settled *int64) error {
 			Submitter: c.Submitter.Name, SubmitterKnown: string(c.Submitter.Known), Claimant: claimant, ClaimantKnown: known, Assignee: c.Assignee,
 			Version: c.Version, Round: c.Round, Report: string(c.Report), AuditSeq: t.head.Count, SettledSeq: settled,
 			CreatedAt: pipeline.AuditTime(c.CreatedAt), UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
-			SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy)})
+			SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices})
 	}
 	changed, err := t.UpdateCase(ctx, queries.UpdateCaseParams{HeaderDigest: string(c.HeaderDigest), ContentDigest: (*string)(c.ContentDigest),
 		State: string(c.State), Verdict: string(c.Verdict), Quorum: string(c.Quorum), ParamsLower: c.Params.Lower,
 		ParamsEstimate: c.Params.Estimate, ParamsUpper: c.Params.Upper, Bytes: c.Bytes, Family: c.Family, Fingerprint: c.Fingerprint,
 		Claimant: claimant, ClaimantKnown: known, Assignee: c.Assignee, Version: c.Version, Round: c.Round, Report: string(c.Report),
 		AuditSeq: t.head.Count, SettledSeq: settled, UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
-		SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), ID: c.ID.String()})
+		SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices, ID: c.ID.String()})
 	if err != nil {
 		return err
 	}
@@ -304,9 +341,7 @@ func papersOf(w *pipeline.Weighing) (papers, error) {
 		return papers{}, fmt.Errorf("write the cost: %w", err)
 	}
 	if w.Submission != nil {
-		if p.submission, err = json.Marshal(w.Submission); err != nil {
-			return papers{}, fmt.Errorf("write the submission: %w", err)
-		}
+		p.submission = pipeline.SubmissionBody(w.Submission)
 	}
 	return p, nil
 }
@@ -319,17 +354,9 @@ func (t *tx) file(ctx context.Context, c pipeline.Case, p papers) error {
 			return err
 		}
 	}
-	r := &p.w.Report
-	added, err := t.InsertReport(ctx, queries.InsertReportParams{CaseID: c.ID.String(), Digest: string(p.digest), At: pipeline.AuditTime(c.UpdatedAt),
-		Tool: r.Tool.Version, AsOf: r.AsOf, Verdict: string(r.Verdict), Cost: string(p.cost), Body: p.body})
-	if err != nil || added == 0 {
+	added, err := t.fileReport(ctx, c, p)
+	if err != nil || !added {
 		return err
-	}
-	for i, f := range r.Findings {
-		if err := t.InsertFinding(ctx, queries.InsertFindingParams{CaseID: c.ID.String(), Report: string(p.digest), Position: int64(i), Finding: f.ID,
-			Pack: f.Pack, Rule: f.Rule, Mode: string(f.Mode), Outcome: string(f.Outcome), Effect: string(f.Effect)}); err != nil {
-			return err
-		}
 	}
 	for _, k := range p.w.Kept {
 		known, err := t.HasBlob(ctx, string(k.Digest))
@@ -346,4 +373,22 @@ func (t *tx) file(ctx context.Context, c pipeline.Case, p papers) error {
 		}
 	}
 	return nil
+}
+
+// fileReport adds a report with its findings to a case; added is false where it is
+// filed already.
+func (t *tx) fileReport(ctx context.Context, c pipeline.Case, p papers) (added bool, err error) {
+	r := &p.w.Report
+	rows, err := t.InsertReport(ctx, queries.InsertReportParams{CaseID: c.ID.String(), Digest: string(p.digest), At: pipeline.AuditTime(c.UpdatedAt),
+		Tool: r.Tool.Version, AsOf: r.AsOf, Verdict: string(r.Verdict), Cost: string(p.cost), Body: p.body})
+	if err != nil || rows == 0 {
+		return false, err
+	}
+	for i, f := range r.Findings {
+		if err := t.InsertFinding(ctx, queries.InsertFindingParams{CaseID: c.ID.String(), Report: string(p.digest), Position: int64(i), Finding: f.ID,
+			Pack: f.Pack, Rule: f.Rule, Mode: string(f.Mode), Outcome: string(f.Outcome), Effect: string(f.Effect)}); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }

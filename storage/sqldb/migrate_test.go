@@ -30,7 +30,10 @@ func version1(t *testing.T, from string) string {
 	_, err = db.Exec("ATTACH ? AS newer", from)
 	require.NoError(t, err)
 	for _, table := range []string{"audit_events", "submissions", "cases", "reports", "findings", "blobs", "kept", "decisions", "comments"} {
-		_, err := db.Exec("INSERT INTO main." + table + " SELECT * FROM newer." + table)
+		// Columns that came later are at the end.
+		var columns string
+		require.NoError(t, db.QueryRow("SELECT group_concat(name, ', ') FROM pragma_table_info(?)", table).Scan(&columns))
+		_, err := db.Exec("INSERT INTO main." + table + " (" + columns + ") SELECT " + columns + " FROM newer." + table)
 		require.NoError(t, err, table)
 	}
 	var version, tables int64

@@ -42,6 +42,23 @@ func (db *DB) Case(ctx context.Context, id uuid.UUID) (pipeline.Case, error) {
 	return c, err
 }
 
+// CaseIDs implements [pipeline.CaseWalker].
+func (db *DB) CaseIDs(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error) {
+	var out []uuid.UUID
+	err := db.read(ctx, "list the cases", func(r *queries.Queries, _ *sql.Tx) error {
+		rows, err := r.CaseIDsAfter(ctx, after.String(), int64(limit))
+		if err != nil {
+			return err
+		}
+		var p parser
+		for _, id := range rows {
+			out = append(out, p.id(id))
+		}
+		return p.err
+	})
+	return out, err
+}
+
 // History implements [pipeline.CaseReader].
 func (db *DB) History(ctx context.Context, id uuid.UUID) (pipeline.CaseHistory, error) {
 	var h pipeline.CaseHistory
@@ -181,14 +198,14 @@ func altered(what string, digest pipeline.Digest) error {
 // caseColumns are the columns of a case in the order of scanCase.
 const caseColumns = `id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
 	params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known,
-	assignee, version, round, report, created_at, updated_at, due_at, settled_at, expires_at, superseded_by`
+	assignee, version, round, report, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices`
 
 func scanCase(rows *sql.Rows) (pipeline.Case, error) {
 	var r queries.Case
 	if err := rows.Scan(&r.ID, &r.Source, &r.PinDigest, &r.HeaderDigest, &r.ContentDigest, &r.SubmissionDigest, &r.State, &r.Verdict, &r.Quorum,
 		&r.ParamsLower, &r.ParamsEstimate, &r.ParamsUpper, &r.Bytes, &r.Family, &r.Fingerprint, &r.Submitter, &r.SubmitterKnown,
 		&r.Claimant, &r.ClaimantKnown, &r.Assignee, &r.Version, &r.Round, &r.Report, &r.CreatedAt, &r.UpdatedAt, &r.DueAt,
-		&r.SettledAt, &r.ExpiresAt, &r.SupersededBy); err != nil {
+		&r.SettledAt, &r.ExpiresAt, &r.SupersededBy, &r.Offices); err != nil {
 		return pipeline.Case{}, err
 	}
 	return caseFrom(r)

@@ -64,6 +64,9 @@ func caseFrom(r queries.Case) (pipeline.Case, error) {
 	if r.SubmissionDigest != "" {
 		c.SubmissionDigest = (*pipeline.Digest)(&r.SubmissionDigest)
 	}
+	if r.Offices != "" {
+		p.fail(r.Offices, json.Unmarshal([]byte(r.Offices), &c.Offices))
+	}
 	if r.Claimant != nil {
 		c.Claimant = &pipeline.Actor{Name: *r.Claimant}
 		if r.ClaimantKnown != nil {
@@ -124,4 +127,13 @@ func timeOf(t *time.Time) *string {
 	}
 	s := pipeline.AuditTime(*t)
 	return &s
+}
+
+// officesText is how the offices of a case are stored.
+func officesText(offices []string) (string, error) {
+	if len(offices) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(offices)
+	return string(b), err
 }

@@ -33,10 +33,10 @@ INSERT INTO cases (
     id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
     params_lower, params_estimate, params_upper, bytes, family, fingerprint,
     submitter, submitter_known, claimant, claimant_known, assignee, version, round, report,
-    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by
+    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32
 );
 
 -- name: UpdateCase :execrows
@@ -49,7 +49,7 @@ UPDATE cases SET
     version = sqlc.arg(version), round = sqlc.arg(round), report = sqlc.arg(report),
     audit_seq = sqlc.arg(audit_seq), settled_seq = coalesce(sqlc.arg(settled_seq), settled_seq),
     updated_at = sqlc.arg(updated_at), due_at = sqlc.arg(due_at), settled_at = sqlc.arg(settled_at),
-    expires_at = sqlc.arg(expires_at), superseded_by = sqlc.arg(superseded_by)
+    expires_at = sqlc.arg(expires_at), superseded_by = sqlc.arg(superseded_by), offices = sqlc.arg(offices)
 WHERE id = sqlc.arg(id) AND version = sqlc.arg(version) - 1;
 
 -- name: PutStructure :exec
@@ -93,6 +93,14 @@ INSERT INTO blobs (digest, size, gzip) VALUES (?1, ?2, ?3) ON CONFLICT (digest) 
 
 -- name: InsertKept :exec
 INSERT INTO kept (case_id, report, path, digest) VALUES (?1, ?2, ?3, ?4);
+
+-- name: KeepOn :exec
+INSERT INTO kept (case_id, report, path, digest)
+SELECT was.case_id, sqlc.arg(new_report), was.path, was.digest FROM kept AS was
+WHERE was.case_id = sqlc.arg(case_id) AND was.report = sqlc.arg(old_report);
+
+-- name: CaseIDsAfter :many
+SELECT id FROM cases WHERE id > ?1 ORDER BY id LIMIT ?2;
 
 -- name: KeptOfCase :many
 SELECT kept.path, kept.digest, blobs.size FROM kept

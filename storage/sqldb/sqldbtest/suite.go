@@ -23,6 +23,7 @@ import (
 type Book interface {
 	pipeline.CaseBook
 	pipeline.CaseReader
+	pipeline.CaseWalker
 	pipeline.KeptReader
 	pipeline.StructureFinder
 	pipeline.AuditLog
@@ -32,6 +33,7 @@ type Book interface {
 // Desk is the state machine over a book.
 type Desk interface {
 	pipeline.CaseRecorder
+	pipeline.CaseRejudger
 	pipeline.CaseDecider
 	pipeline.ApprovalFinder
 	Expire(ctx context.Context) (int, error)
@@ -50,6 +52,8 @@ type Suite struct {
 func Run(t *testing.T, s Suite) {
 	t.Run("Record", s.record)
 	t.Run("RecordAgain", s.recordAgain)
+	t.Run("Rejudge", s.rejudge)
+	t.Run("Walk", s.walk)
 	t.Run("Kept", s.kept)
 	t.Run("CarryOver", s.carryOver)
 	t.Run("Decide", s.decide)
@@ -64,6 +68,72 @@ func Run(t *testing.T, s Suite) {
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)
+}
+
+// rejudge: a judgement of stored facts takes the place of the one before. It keeps what
+// was read, and leaves the other cases of the source alone.
+func (s Suite) rejudge(t *testing.T) {
+	b := s.setup(t)
+	old := b.record(Weighing("s3://b/m/", "1", "1", pipeline.VerdictReview))
+	newer := b.record(Weighing("s3://b/m/", "2", "2", pipeline.VerdictReview))
+	_, err := b.desk.Rejudge(t.Context(), uuid.Must(uuid.NewV7()), Weighing("s3://b/m/", "2", "2", pipeline.VerdictBlock), Person("ops"))
+	require.ErrorIs(t, err, pipeline.ErrNotFound)
+
+	w := Weighing("s3://b/m/", "2", "2", pipeline.VerdictBlock)
+	w.Kept = nil
+	w.Report.AsOf = "2026-12-02"
+	w.Report.Findings[0].Effect, w.Report.Findings[0].Offices = pipeline.EffectBlock, []string{"KR", "JP"}
+	again, err := b.desk.Rejudge(t.Context(), newer.ID, w, Person("ops"))
+	require.NoError(t, err)
+	require.Equal(t, pipeline.VerdictBlock, again.Verdict)
+	require.Equal(t, []string{"JP", "KR"}, again.Offices)
+	stored, err := b.book.Case(t.Context(), newer.ID)
+	require.NoError(t, err)
+	require.Equal(t, again, stored)
+	report, err := b.book.Report(t.Context(), newer.ID)
+	require.NoError(t, err)
+	require.Equal(t, "2026-12-02", report.AsOf)
+	var kept []string
+	require.NoError(t, b.book.Kept(t.Context(), newer.ID, func(k pipeline.Kept) error {
+		kept = append(kept, k.Path)
+		return nil
+	}))
+	require.Equal(t, []string{"a\xff.json", "config.json"}, kept, "what was read stays with the case")
+
+	// The same judgement once more files no second report.
+	_, err = b.desk.Rejudge(t.Context(), newer.ID, w, Person("ops"))
+	require.NoError(t, err)
+
+	w = Weighing("s3://b/m/", "1", "1", pipeline.VerdictBlock)
+	still, err := b.desk.Rejudge(t.Context(), old.ID, w, Person("ops"))
+	require.NoError(t, err)
+	require.Equal(t, pipeline.StateSuperseded, still.State)
+	stored, err = b.book.Case(t.Context(), newer.ID)
+	require.NoError(t, err)
+	require.Equal(t, pipeline.StateOpen, stored.State)
+	_, err = b.book.VerifyAudit(t.Context(), nil)
+	require.NoError(t, err)
+}
+
+// walk: every case comes once, oldest first.
+func (s Suite) walk(t *testing.T) {
+	b := s.setup(t)
+	var want, got []uuid.UUID
+	for i := range 5 {
+		want = append(want, b.record(Weighing(fmt.Sprint("s3://b/", i, "/"), "1", "1", pipeline.VerdictReview)).ID)
+	}
+	var after uuid.UUID
+	for {
+		ids, err := b.book.CaseIDs(t.Context(), after, 2)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(ids), 2)
+		if len(ids) == 0 {
+			break
+		}
+		got = append(got, ids...)
+		after = ids[len(ids)-1]
+	}
+	require.Equal(t, want, got)
 }
 
 // Person is an actor of tests.

@@ -55,6 +55,7 @@ type Case struct {
 	SettledAt        *string
 	ExpiresAt        *string
 	SupersededBy     *string
+	Offices          string
 }
 
 type CaseStructure struct {

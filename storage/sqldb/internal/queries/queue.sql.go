@@ -108,7 +108,7 @@ func (q *Queries) BlobBytes(ctx context.Context, digest string) ([]byte, error) 
 }
 
 const caseAlike = `-- name: CaseAlike :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by FROM cases
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases
 WHERE source = ?1 AND submission_digest = ?2 AND header_digest = ?3
 ORDER BY id DESC LIMIT 1
 `
@@ -148,12 +148,13 @@ func (q *Queries) CaseAlike(ctx context.Context, source string, submissionDigest
 		&i.SettledAt,
 		&i.ExpiresAt,
 		&i.SupersededBy,
+		&i.Offices,
 	)
 	return i, err
 }
 
 const caseByID = `-- name: CaseByID :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by FROM cases WHERE id = ?1
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases WHERE id = ?1
 `
 
 func (q *Queries) CaseByID(ctx context.Context, id string) (Case, error) {
@@ -191,12 +192,13 @@ func (q *Queries) CaseByID(ctx context.Context, id string) (Case, error) {
 		&i.SettledAt,
 		&i.ExpiresAt,
 		&i.SupersededBy,
+		&i.Offices,
 	)
 	return i, err
 }
 
 const caseByKey = `-- name: CaseByKey :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest = ?3
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest = ?3
 `
 
 func (q *Queries) CaseByKey(ctx context.Context, source string, pinDigest string, submissionDigest string) (Case, error) {
@@ -234,12 +236,40 @@ func (q *Queries) CaseByKey(ctx context.Context, source string, pinDigest string
 		&i.SettledAt,
 		&i.ExpiresAt,
 		&i.SupersededBy,
+		&i.Offices,
 	)
 	return i, err
 }
 
+const caseIDsAfter = `-- name: CaseIDsAfter :many
+SELECT id FROM cases WHERE id > ?1 ORDER BY id LIMIT ?2
+`
+
+func (q *Queries) CaseIDsAfter(ctx context.Context, id string, limit int64) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, caseIDsAfter, id, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const caseSeals = `-- name: CaseSeals :many
-SELECT cases.id, cases.source, cases.pin_digest, cases.header_digest, cases.content_digest, cases.submission_digest, cases.state, cases.verdict, cases.quorum, cases.params_lower, cases.params_estimate, cases.params_upper, cases.bytes, cases.family, cases.fingerprint, cases.submitter, cases.submitter_known, cases.claimant, cases.claimant_known, cases.assignee, cases.version, cases.round, cases.report, cases.audit_seq, cases.settled_seq, cases.created_at, cases.updated_at, cases.due_at, cases.settled_at, cases.expires_at, cases.superseded_by, audit_events.case_id AS event_case, audit_events.data AS event_data
+SELECT cases.id, cases.source, cases.pin_digest, cases.header_digest, cases.content_digest, cases.submission_digest, cases.state, cases.verdict, cases.quorum, cases.params_lower, cases.params_estimate, cases.params_upper, cases.bytes, cases.family, cases.fingerprint, cases.submitter, cases.submitter_known, cases.claimant, cases.claimant_known, cases.assignee, cases.version, cases.round, cases.report, cases.audit_seq, cases.settled_seq, cases.created_at, cases.updated_at, cases.due_at, cases.settled_at, cases.expires_at, cases.superseded_by, cases.offices, audit_events.case_id AS event_case, audit_events.data AS event_data
 FROM cases LEFT JOIN audit_events ON audit_events.seq = cases.audit_seq
 WHERE cases.id > ?1 ORDER BY cases.id LIMIT ?2
 `
@@ -291,6 +321,7 @@ func (q *Queries) CaseSeals(ctx context.Context, iD string, limit int64) ([]Case
 			&i.Case.SettledAt,
 			&i.Case.ExpiresAt,
 			&i.Case.SupersededBy,
+			&i.Case.Offices,
 			&i.EventCase,
 			&i.EventData,
 		); err != nil {
@@ -308,7 +339,7 @@ func (q *Queries) CaseSeals(ctx context.Context, iD string, limit int64) ([]Case
 }
 
 const casesByContent = `-- name: CasesByContent :many
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER BY id
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER BY id
 `
 
 func (q *Queries) CasesByContent(ctx context.Context, contentDigest *string, submissionDigest string) ([]Case, error) {
@@ -352,6 +383,7 @@ func (q *Queries) CasesByContent(ctx context.Context, contentDigest *string, sub
 			&i.SettledAt,
 			&i.ExpiresAt,
 			&i.SupersededBy,
+			&i.Offices,
 		); err != nil {
 			return nil, err
 		}
@@ -394,7 +426,7 @@ func (q *Queries) CasesEnded(ctx context.Context, expiresAt *string, limit int64
 }
 
 const casesOutdated = `-- name: CasesOutdated :many
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by FROM cases
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases
 WHERE source = ?1 AND pin_digest <> ?2 AND state IN ('open', 'claimed', 'changes_requested')
 ORDER BY id
 `
@@ -440,6 +472,7 @@ func (q *Queries) CasesOutdated(ctx context.Context, source string, pinDigest st
 			&i.SettledAt,
 			&i.ExpiresAt,
 			&i.SupersededBy,
+			&i.Offices,
 		); err != nil {
 			return nil, err
 		}
@@ -664,10 +697,10 @@ INSERT INTO cases (
     id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
     params_lower, params_estimate, params_upper, bytes, family, fingerprint,
     submitter, submitter_known, claimant, claimant_known, assignee, version, round, report,
-    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by
+    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32
 )
 `
 
@@ -703,6 +736,7 @@ type InsertCaseParams struct {
 	SettledAt        *string
 	ExpiresAt        *string
 	SupersededBy     *string
+	Offices          string
 }
 
 func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) error {
@@ -738,6 +772,7 @@ func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) error {
 		arg.SettledAt,
 		arg.ExpiresAt,
 		arg.SupersededBy,
+		arg.Offices,
 	)
 	return err
 }
@@ -906,6 +941,17 @@ func (q *Queries) InsertSubmission(ctx context.Context, digest string, body stri
 	return err
 }
 
+const keepOn = `-- name: KeepOn :exec
+INSERT INTO kept (case_id, report, path, digest)
+SELECT was.case_id, ?1, was.path, was.digest FROM kept AS was
+WHERE was.case_id = ?2 AND was.report = ?3
+`
+
+func (q *Queries) KeepOn(ctx context.Context, newReport string, caseID string, oldReport string) error {
+	_, err := q.db.ExecContext(ctx, keepOn, newReport, caseID, oldReport)
+	return err
+}
+
 const keptOfCase = `-- name: KeptOfCase :many
 SELECT kept.path, kept.digest, blobs.size FROM kept
 JOIN cases ON cases.id = kept.case_id AND cases.report = kept.report
@@ -1058,8 +1104,8 @@ UPDATE cases SET
     version = ?15, round = ?16, report = ?17,
     audit_seq = ?18, settled_seq = coalesce(?19, settled_seq),
     updated_at = ?20, due_at = ?21, settled_at = ?22,
-    expires_at = ?23, superseded_by = ?24
-WHERE id = ?25 AND version = ?15 - 1
+    expires_at = ?23, superseded_by = ?24, offices = ?25
+WHERE id = ?26 AND version = ?15 - 1
 `
 
 type UpdateCaseParams struct {
@@ -1087,6 +1133,7 @@ type UpdateCaseParams struct {
 	SettledAt      *string
 	ExpiresAt      *string
 	SupersededBy   *string
+	Offices        string
 	ID             string
 }
 
@@ -1116,6 +1163,7 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (int64, 
 		arg.SettledAt,
 		arg.ExpiresAt,
 		arg.SupersededBy,
+		arg.Offices,
 		arg.ID,
 	)
 	if err != nil {
