@@ -38,6 +38,7 @@ func newEnvironment(elem reflect.Type, lists map[string]*List) (*cel.Env, error)
 		cel.Variable(dayVariable, cel.StringType),
 		cel.Macros(listedMacro),
 		cel.CrossTypeNumericComparisons(true),
+		cel.EnableMacroCallTracking(), // an explanation writes parts out as the rule does
 		cel.ParserExpressionSizeLimit(maxExpression),
 		cel.ExpressionNodeLimit(maxExpressionNode),
 		cel.ParserRecursionLimit(maxNesting),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	yaml "go.yaml.in/yaml/v4"
 
 	"weighbridge/pipeline/policy/document"
@@ -15,7 +16,10 @@ import (
 // expression is a compiled "when" or "applies". It is safe for concurrent use.
 type expression struct {
 	text    string
+	checked *ast.AST
 	program cel.Program
+	// library holds the lists that the expression was compiled with.
+	library map[string]*List
 	reading
 }
 
@@ -51,7 +55,7 @@ func (c *compiler) compile(node *yaml.Node, elem reflect.Type, list path) *expre
 		}
 		c.envs[elem] = env
 	}
-	ast, issues := env.Compile(text)
+	compiled, issues := env.Compile(text)
 	if found := issues.Errors(); len(found) > 0 {
 		for _, issue := range found {
 			line, column := c.place(node, text, issue.Location.Line(), issue.Location.Column())
@@ -59,21 +63,21 @@ func (c *compiler) compile(node *yaml.Node, elem reflect.Type, list path) *expre
 		}
 		return nil
 	}
-	if out := ast.OutputType(); out.Kind() != cel.BoolKind {
+	if out := compiled.OutputType(); out.Kind() != cel.BoolKind {
 		c.problems.Add(node, "the expression gives %s; it must give true or false", cel.FormatCELType(out))
 		return nil
 	}
-	x := &expression{text: text}
+	x := &expression{text: text, checked: compiled.NativeRep(), library: c.lists}
 	before := c.problems.Len()
-	x.reading = analyse(ast.NativeRep(), c.words, c.lists, list, func(id int64, format string, args ...any) {
-		at := ast.NativeRep().SourceInfo().GetStartLocation(id)
+	x.reading = analyse(compiled.NativeRep(), c.words, c.lists, list, func(id int64, format string, args ...any) {
+		at := compiled.NativeRep().SourceInfo().GetStartLocation(id)
 		line, column := c.place(node, text, at.Line(), at.Column())
 		c.problems.AddAt(line, column, format, args...)
 	})
 	if c.problems.Len() > before {
 		return nil
 	}
-	estimate, err := env.EstimateCost(ast, sizes{})
+	estimate, err := env.EstimateCost(compiled, sizes{})
 	if err != nil {
 		c.problems.Add(node, "the cost of the expression cannot be estimated: %v", err)
 		return nil
@@ -83,7 +87,7 @@ func (c *compiler) compile(node *yaml.Node, elem reflect.Type, list path) *expre
 			thousands(estimate.Max), thousands(uint64(assumedSize)), thousands(uint64(maxCost)))
 		return nil
 	}
-	x.program, err = env.Program(ast,
+	x.program, err = env.Program(compiled,
 		cel.EvalOptions(cel.OptOptimize, cel.OptPartialEval),
 		cel.CostLimit(maxCost),
 		cel.InterruptCheckFrequency(interruptEvery))

@@ -105,3 +105,5 @@ func weight(lower, estimate, upper int64) []fact {
 	}
 	return out
 }
+
+func ptr[T any](v T) *T { return &v }

@@ -344,20 +344,26 @@ func (r *Rule) asks(v *view, it *item) []string {
 
 // evidence lists the known facts that an expression names, with their values.
 func (c *caseOf) evidence(x *expression, it *item) []pipeline.FindingEvidence {
-	var places []concrete
-	for _, ref := range x.refs {
-		if it != nil && len(ref.path) > len(it.list) && ref.path.startsWith(it.list) {
-			ref = concrete{ref.path.at(len(it.list), it.index), ref.entry.at(len(it.list), it.index)}
-		}
-		places = append(places, c.view.expand(ref)...)
-	}
 	out := []pipeline.FindingEvidence{}
-	for _, place := range places {
+	for _, place := range x.places(c.view, it) {
 		if value, known := c.view.value(place.path, place.entry); known {
 			out = append(out, pipeline.FindingEvidence{Fact: place.path.String(), Value: value})
 		}
 	}
 	return out
+}
+
+// places lists where the facts that the expression names lie: those of "it" in its
+// element, those of other lists in each of theirs.
+func (x *expression) places(v *view, it *item) []concrete {
+	var places []concrete
+	for _, ref := range x.refs {
+		if it != nil && len(ref.path) > len(it.list) && ref.path.startsWith(it.list) {
+			ref = concrete{ref.path.at(len(it.list), it.index), ref.entry.at(len(it.list), it.index)}
+		}
+		places = append(places, v.expand(ref)...)
+	}
+	return places
 }
 
 // append names a finding and records it.
