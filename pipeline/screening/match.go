@@ -171,7 +171,9 @@ func newIndex(entries []Entry) *index {
 			ix.names = append(ix.names, indexed{compare(normalised), int32(i), int32(j)})
 		}
 	}
-	slices.SortStableFunc(ix.names, func(a, b indexed) int { return cmp.Compare(a.length, b.length) })
+	slices.SortFunc(ix.names, func(a, b indexed) int {
+		return cmp.Or(cmp.Compare(a.length, b.length), cmp.Compare(a.entry, b.entry), cmp.Compare(a.name, b.name))
+	})
 	for i := range ix.names {
 		for len(ix.from) <= int(ix.names[i].length) {
 			ix.from = append(ix.from, i)
