@@ -62,6 +62,8 @@ func (Silent) Inspected(string) {}
 type Engine struct {
 	Readers  []pipeline.Reader
 	Derivers []pipeline.Deriver
+	// Assessors run in their order, after the derivers and the submission.
+	Assessors []pipeline.Assessor
 	// Judge is nil where only facts are wanted.
 	Judge    pipeline.Judge
 	Limits   Limits
@@ -120,6 +122,7 @@ func (e *Engine) Run(ctx context.Context, req Request) (*pipeline.Weighing, erro
 		return nil, err
 	}
 	r.derive(ctx)
+	r.assess()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the run was stopped: %w", err)
 	}
@@ -352,6 +355,16 @@ func (r *run) derive(ctx context.Context) {
 			status.Status, status.Reason = pipeline.InspectionFailed, reason(err)
 		}
 		r.inspections = append(r.inspections, status)
+	}
+}
+
+// assess runs the assessors, each behind its own recovery. They have read nothing, so that
+// only what failed is an inspection of the artifact.
+func (r *run) assess() {
+	for _, a := range r.engine.Assessors {
+		if err := guarded(func() error { return a.Assess(&r.facts, r.req.AsOf) }); err != nil {
+			r.fail(a.Name(), err)
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ type App struct {
 	Settings config.Settings
 	Logger   hclog.Logger
 	Observer engine.Observer
+	// Now tells the time, for the age of lists; nil stands for the end of the as-of day.
+	Now func() time.Time
 }
 
 // Run says what to run.
@@ -69,6 +71,13 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 	}
 	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(), Observer: a.Observer,
 		Tool: pipeline.Tool{Name: "weighbridge", Version: Version}, Limits: engine.Limits{Concurrency: Concurrency}}
+	lists := a.Settings.Lists
+	if run.NoRules {
+		lists = config.Lists{}
+	}
+	if e.Assessors, err = a.assessors(lists); err != nil {
+		return nil, err
+	}
 	if !run.NoRules {
 		judge, err := Judge(run.Packs)
 		if err != nil {

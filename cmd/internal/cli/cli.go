@@ -196,7 +196,7 @@ func (c *cli) app(observer engine.Observer) (*app.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &app.App{Settings: c.settings.Resolve(c.env.Getenv), Logger: logger, Observer: observer}, nil
+	return &app.App{Settings: c.settings.Resolve(c.env.Getenv), Logger: logger, Observer: observer, Now: c.env.Now}, nil
 }
 
 // format is a flag with a closed set of values.

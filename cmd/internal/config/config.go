@@ -12,8 +12,10 @@ import (
 // The environment variables that are Weighbridge's own. Those of S3 are read by
 // [s3.FromEnv].
 const (
-	EnvDB    = "WEIGHBRIDGE_DB"
-	EnvActor = "WEIGHBRIDGE_ACTOR"
+	EnvDB            = "WEIGHBRIDGE_DB"
+	EnvActor         = "WEIGHBRIDGE_ACTOR"
+	EnvScreeningList = "WEIGHBRIDGE_SCREENING_LIST"
+	EnvDirectives    = "WEIGHBRIDGE_DIRECTIVES"
 )
 
 // Settings is what a call runs with.
@@ -22,6 +24,8 @@ type Settings struct {
 	DB string
 	// Actor is who acts, as asserted.
 	Actor string
+	// Lists names the files that parties and models are held against.
+	Lists Lists
 	// S3 says where buckets are and who asks.
 	S3 s3.Options
 	// LogLevel is off, error, warn, info, debug or trace.
@@ -30,11 +34,28 @@ type Settings struct {
 	Quiet bool
 }
 
+// Lists names files that the operator keeps. Empty names mean that there is none.
+type Lists struct {
+	// Screening is a consolidated screening list, ScreeningDate when it was made, for
+	// a list that does not say so.
+	Screening, ScreeningDate string
+	// ScreeningResult is what an outside service found.
+	ScreeningResult string
+	// Directives is the operator's own list of instructions.
+	Directives string
+}
+
 // Resolve fills what no flag gave from the environment, and the actor from the
 // operating system at the last.
 func (s Settings) Resolve(getenv func(string) string) Settings {
 	if s.DB == "" {
 		s.DB = getenv(EnvDB)
+	}
+	if s.Lists.Screening == "" {
+		s.Lists.Screening = getenv(EnvScreeningList)
+	}
+	if s.Lists.Directives == "" {
+		s.Lists.Directives = getenv(EnvDirectives)
 	}
 	if s.Actor == "" {
 		s.Actor = getenv(EnvActor)
