@@ -2,8 +2,9 @@ package pipeline
 
 // Compute is what the number of training operations rests on.
 type Compute struct {
-	// Method names what training.flops was established by: "declared", "tokens" (six
-	// operations a parameter and token), "hardware", or several joined by "+".
+	// Method names what training.flops was established by: "tokens" (six operations a
+	// parameter and token), "hardware", "bases" (the operations of the bases and of the
+	// fine-tuning added up), "declared", or several joined by "+".
 	Method *string `json:"method"`
 	// Active is the number of parameters that one token passes through, as used for
 	// the estimate.
@@ -11,6 +12,10 @@ type Compute struct {
 	// Crossings says for each threshold that rules know with how many tokens training
 	// would reach it.
 	Crossings []Crossing `json:"crossings"`
+	// Declared and FinetuneDeclared keep what the submission states of training.flops
+	// and finetune.flops, where an estimate may stand.
+	Declared         Interval `json:"declared" unit:"operations"`
+	FinetuneDeclared Interval `json:"finetune_declared" unit:"operations"`
 }
 
 // Crossing is a threshold of training operations with the tokens that reach it.

@@ -60,6 +60,31 @@ func (s *FactSet) Forget(name string) {
 	delete(s.entries, name)
 }
 
+// ForgetAll makes every known fact at or below a name unknown again: of a group such as
+// "screening", of an interval such as "training.flops", or of a list with its elements,
+// such as "datasets". A name that is no fact or group is a fault of the program, and
+// ForgetAll panics; where nothing below it is known it changes nothing.
+func (s *FactSet) ForgetAll(prefix string) {
+	if _, err := locate(reflect.ValueOf(new(Facts)).Elem(), prefix, true); err != nil {
+		panic(fmt.Sprintf("fact %q: %v", prefix, err))
+	}
+	var names []string
+	for name := range s.entries {
+		if rest, below := strings.CutPrefix(name, prefix); below && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			names = append(names, name)
+		}
+	}
+	// The longest first, so that elements go before the list that holds them.
+	sort.Slice(names, func(i, j int) bool { return len(names[i]) > len(names[j]) })
+	for _, name := range names {
+		s.Forget(name)
+	}
+	field, err := locate(reflect.ValueOf(&s.Facts).Elem(), prefix, false)
+	if err == nil && field.Kind() == reflect.Slice {
+		field.SetZero()
+	}
+}
+
 // Entry returns the entry of a fact; ok is false where the fact is unknown.
 func (s *FactSet) Entry(name string) (entry FactEntry, ok bool) {
 	entry, ok = s.entries[name]

@@ -42,6 +42,51 @@ func TestFactSet_SetValueForget(t *testing.T) {
 	require.Empty(t, s.Index())
 }
 
+func TestFactSet_ForgetAll(t *testing.T) {
+	t.Parallel()
+	set := func() *pipeline.FactSet {
+		var s pipeline.FactSet
+		s.Set("training.flops.lower", 1.0, pipeline.BasisEstimated)
+		s.Set("training.flops.upper", 2.0, pipeline.BasisEstimated)
+		s.Set("training.tokens", int64(3), pipeline.BasisDeclared)
+		s.Set("datasets", []pipeline.Dataset{{ID: ptr("one")}}, pipeline.BasisDeclared)
+		s.Set("datasets[0].id", "one", pipeline.BasisDeclared)
+		s.Set("data.personal", true, pipeline.BasisDeclared)
+		return &s
+	}
+	tests := map[string][]string{
+		"training.flops":       {"data.personal", "datasets", "datasets[0].id", "training.tokens"},
+		"training":             {"data.personal", "datasets", "datasets[0].id"},
+		"training.flops.lower": {"data.personal", "datasets", "datasets[0].id", "training.flops.upper", "training.tokens"},
+		"datasets":             {"data.personal", "training.flops.lower", "training.flops.upper", "training.tokens"},
+		"data":                 {"datasets", "datasets[0].id", "training.flops.lower", "training.flops.upper", "training.tokens"},
+		"screening":            {"data.personal", "datasets", "datasets[0].id", "training.flops.lower", "training.flops.upper", "training.tokens"},
+		"adapter.kind":         {"data.personal", "datasets", "datasets[0].id", "training.flops.lower", "training.flops.upper", "training.tokens"},
+	}
+	for prefix, want := range tests {
+		t.Run(prefix, func(t *testing.T) {
+			t.Parallel()
+			s := set()
+			s.ForgetAll(prefix)
+			var left []string
+			for _, e := range s.Index() {
+				left = append(left, e.Name)
+				_, known := s.Value(e.Name)
+				require.True(t, known, e.Name)
+			}
+			require.Equal(t, want, left)
+			s.ForgetAll(prefix) // again changes nothing
+			require.Len(t, s.Index(), len(want))
+			require.Nil(t, s.Facts.Adapter, "a group that is unknown stays so")
+		})
+	}
+	s := set()
+	s.ForgetAll("datasets")
+	require.Nil(t, s.Facts.Datasets)
+	require.Panics(t, func() { s.ForgetAll("training.flopz") })
+	require.Panics(t, func() { s.ForgetAll("") })
+}
+
 func TestFactSet_Kinds(t *testing.T) {
 	t.Parallel()
 	tests := map[string]any{

@@ -1,5 +1,6 @@
 // Package engine runs one source from end to end: it lists and pins, reads side by
-// side, lets inspectors derive facts, asks the judge, and concludes.
+// side, lets inspectors derive facts, and assessors draw from them and the submission
+// what follows, asks the judge, and concludes.
 //
 // It is handed inspectors, a store and a judge; it imports none of them. What it adds
 // is what no inspector may be trusted with: budgets, recovery from panics, the

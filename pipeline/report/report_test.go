@@ -14,9 +14,11 @@ import (
 	"weighbridge/fixtures"
 	"weighbridge/inspectors/all"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/compute"
 	"weighbridge/pipeline/engine"
 	"weighbridge/pipeline/policy"
 	"weighbridge/pipeline/report"
+	"weighbridge/pipeline/submission"
 	"weighbridge/storage/object/dir"
 )
 
@@ -60,6 +62,12 @@ func samples() map[string]func(t *testing.T, folder string) {
 		"malformed":        file("model.safetensors", append(malformed, make([]byte, 12)...)),
 		"unknown-bytes":    file("weights.bin", bytes.Repeat([]byte{0x80, 1, 2, 3}, 500)),
 		"empty":            func(*testing.T, string) {},
+		"trained": func(t *testing.T, folder string) {
+			t.Helper()
+			m, err := fixtures.Load("llama-3-70b")
+			require.NoError(t, err)
+			require.NoError(t, m.Write(folder, fixtures.WithText("weighbridge.yaml", "training: {tokens: 15000000000000}\n")))
+		},
 		"missing-shards": func(t *testing.T, folder string) {
 			t.Helper()
 			m, err := fixtures.Load("mistral-7b")
@@ -83,11 +91,10 @@ func weigh(t *testing.T, name string) *pipeline.Report {
 	require.NoError(t, err)
 	judge, err := policy.NewJudge(selected)
 	require.NoError(t, err)
-	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(), Judge: judge, Tool: pipeline.Tool{Name: "weighbridge", Version: "0.0.0"}}
+	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(), Assessors: []pipeline.Assessor{compute.Assessor{}, compute.Data{}}, Judge: judge, Tool: pipeline.Tool{Name: "weighbridge", Version: "0.0.0"}}
 	req := engine.Request{Source: src, Store: store, AsOf: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
-		ParseSubmission: func([]byte) (*pipeline.Submission, error) {
-			country := "JP"
-			return &pipeline.Submission{Destination: pipeline.Destination{Country: &country}}, nil
+		ParseSubmission: func(text []byte) (*pipeline.Submission, error) {
+			return submission.Load(bytes.NewReader(text), pipeline.SubmissionName)
 		}}
 	w, err := e.Run(t.Context(), req)
 	require.NoError(t, err)

@@ -169,6 +169,7 @@ func (t *table) facts(r *pipeline.Report) {
 		t.row("", "with its base: %s", weight(pipeline.Params{Lower: p.EffectiveLower, Estimate: p.EffectiveEstimate, Upper: p.EffectiveUpper}))
 	}
 	t.architecture(r.Facts.Architecture)
+	t.training(r.Facts)
 	problems := r.Facts.Index.Problems
 	for i, problem := range problems {
 		if i == mostAlike {
@@ -329,6 +330,60 @@ func deref(s *string) string {
 		return ""
 	}
 	return *s
+}
+
+// training says how many operations the training took, and where the tokens are not known,
+// with how many it would reach the lines that rules draw.
+func (t *table) training(f pipeline.Facts) {
+	label := "Training"
+	if told := operations(f.Training.Flops); told != "" {
+		t.row(label, "compute of %s%s", told, established(deref(f.Compute.Method)))
+		label = ""
+	}
+	if f.Training.Tokens != nil || len(f.Compute.Crossings) == 0 {
+		return
+	}
+	var crossed []string
+	for i, c := range f.Compute.Crossings {
+		if i == 0 {
+			crossed = append(crossed, plural(c.Tokens, "token")+" would reach "+power(c.Operations)+" operations")
+			continue
+		}
+		crossed = append(crossed, plural(c.Tokens, "token")+" "+power(c.Operations))
+	}
+	text := strings.Join(crossed, ", ")
+	if label != "" {
+		text = "compute unknown; " + text
+	}
+	t.row(label, "%s", text)
+}
+
+// operations says an interval of operations in words, "" where nothing is known of it.
+func operations(i pipeline.Interval) string {
+	switch {
+	case i.Lower != nil && i.Upper != nil && i.Estimate != nil:
+		return fmt.Sprintf("%s operations (%s to %s)", power(*i.Estimate), power(*i.Lower), power(*i.Upper))
+	case i.Lower != nil && i.Upper != nil:
+		return fmt.Sprintf("%s to %s operations", power(*i.Lower), power(*i.Upper))
+	case i.Lower != nil:
+		return power(*i.Lower) + " operations or more"
+	case i.Upper != nil:
+		return power(*i.Upper) + " operations at most"
+	case i.Estimate != nil:
+		return "about " + power(*i.Estimate) + " operations"
+	}
+	return ""
+}
+
+// established says by what methods operations were counted.
+func established(method string) string {
+	switch method {
+	case "":
+		return ""
+	case "declared":
+		return ", as declared"
+	}
+	return ", by " + strings.ReplaceAll(strings.ReplaceAll(method, "declared", "declaration"), "+", " and ")
 }
 
 func (t *table) findings(r *pipeline.Report) {

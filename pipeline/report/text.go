@@ -67,6 +67,16 @@ func Size(n int64) string {
 	return strconv.FormatFloat(v, 'f', 1, 64) + " " + unit
 }
 
+// power writes a large number with one digit behind the point: 3.8e25.
+func power(v float64) string {
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', 1, 64), "e")
+	exponent = strings.TrimLeft(strings.TrimPrefix(exponent, "+"), "0")
+	if exponent == "" {
+		return strings.TrimSuffix(mantissa, ".0")
+	}
+	return strings.TrimSuffix(mantissa, ".0") + "e" + exponent
+}
+
 // plural writes a count with its noun: 1 file, 30 files.
 func plural(n int64, noun string) string {
 	if n == 1 {

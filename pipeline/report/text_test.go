@@ -151,3 +151,41 @@ func TestInspectionOf(t *testing.T) {
 	require.NotContains(t, d, "findings")
 	require.Equal(t, json.Number("124439808"), params(d)["estimate"])
 }
+
+func TestTable_Training(t *testing.T) {
+	t.Parallel()
+	end := func(v float64) *float64 { return &v }
+	crossings := []pipeline.Crossing{{Operations: 1e23, Tokens: 1_666_666_666_667}, {Operations: 1e25, Tokens: 166_666_666_666_667}}
+	method := func(s string) pipeline.Compute { return pipeline.Compute{Method: &s} }
+	tokens := int64(5)
+	tests := map[string]struct {
+		facts pipeline.Facts
+		want  string // "" for no line
+	}{
+		"nothing": {pipeline.Facts{}, ""},
+		"interval": {pipeline.Facts{Compute: method("tokens+hardware"), Training: pipeline.Training{
+			Flops: pipeline.Interval{Lower: end(2.94e25), Estimate: end(3.79e25), Upper: end(5.06e25)}, Tokens: &tokens}},
+			"Training     compute of 3.8e25 operations (2.9e25 to 5.1e25), by tokens and hardware\n"},
+		"declared": {pipeline.Facts{Compute: method("declared"), Training: pipeline.Training{Flops: pipeline.Interval{Upper: end(1e25)}, Tokens: &tokens}},
+			"Training     compute of 1e25 operations at most, as declared\n"},
+		"two ends":  {pipeline.Facts{Training: pipeline.Training{Flops: pipeline.Interval{Lower: end(0), Upper: end(12)}}}, "Training     compute of 0 to 1.2e1 operations\n"},
+		"lower":     {pipeline.Facts{Training: pipeline.Training{Flops: pipeline.Interval{Lower: end(1e24)}}}, "Training     compute of 1e24 operations or more\n"},
+		"estimate":  {pipeline.Facts{Training: pipeline.Training{Flops: pipeline.Interval{Estimate: end(1e24)}}}, "Training     compute of about 1e24 operations\n"},
+		"crossings": {pipeline.Facts{Compute: pipeline.Compute{Crossings: crossings}}, "Training     compute unknown; 1,666,666,666,667 tokens would reach 1e23 operations,"},
+		"crossings beside a declaration": {pipeline.Facts{Compute: pipeline.Compute{Method: method("tokens+declared").Method, Crossings: crossings}, Training: pipeline.Training{Flops: pipeline.Interval{Lower: end(1e24)}}},
+			"Training     compute of 1e24 operations or more, by tokens and declaration\n             1,666,666,666,667 tokens would reach 1e23 operations, 166,666,666,666,667 tokens 1e25\n"},
+		"tokens known": {pipeline.Facts{Compute: pipeline.Compute{Crossings: crossings}, Training: pipeline.Training{Tokens: &tokens}}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b bytes.Buffer
+			require.NoError(t, report.Table(&b, &pipeline.Report{Facts: tt.facts}))
+			if tt.want == "" {
+				require.NotContains(t, b.String(), "Training")
+				return
+			}
+			require.Contains(t, b.String(), tt.want)
+		})
+	}
+}

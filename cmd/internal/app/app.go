@@ -5,12 +5,9 @@ package app
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -41,6 +38,8 @@ type App struct {
 	Settings config.Settings
 	Logger   hclog.Logger
 	Observer engine.Observer
+	// Now tells the time, for the age of lists; nil stands for the end of the as-of day.
+	Now func() time.Time
 }
 
 // Run says what to run.
@@ -60,6 +59,23 @@ type Run struct {
 	Keep bool
 }
 
+var tool = pipeline.Tool{Name: "weighbridge", Version: Version}
+
+// engine returns what judges facts: the assessors with the operator's lists, and the
+// judge over the packs.
+func (a *App) engine(packs []string) (*engine.Engine, error) {
+	e := &engine.Engine{Tool: tool}
+	selected, err := Packs(a.Settings.Rules, packs)
+	if err != nil {
+		return nil, err
+	}
+	if e.Judge, err = policy.NewJudge(selected); err != nil {
+		return nil, err
+	}
+	e.Assessors, err = a.assessors(a.Settings.Lists)
+	return e, err
+}
+
 // Weigh runs one source from end to end, without the queue. Errors are those of
 // [engine.Engine.Run], and ErrUsage or ErrInvalid for what was asked.
 func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
@@ -67,15 +83,16 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(), Observer: a.Observer,
-		Tool: pipeline.Tool{Name: "weighbridge", Version: Version}, Limits: engine.Limits{Concurrency: Concurrency}}
-	if !run.NoRules {
-		judge, err := Judge(run.Packs)
-		if err != nil {
-			return nil, err
-		}
-		e.Judge = judge
+	e := &engine.Engine{Tool: tool}
+	if run.NoRules {
+		e.Assessors, err = a.assessors(config.Lists{})
+	} else {
+		e, err = a.engine(run.Packs)
 	}
+	if err != nil {
+		return nil, err
+	}
+	e.Readers, e.Derivers, e.Observer, e.Limits = all.Readers(), all.Derivers(), a.Observer, engine.Limits{Concurrency: Concurrency}
 	req := engine.Request{Source: src, AsOf: run.AsOf, Keep: run.Keep, SubmissionName: filepath.Base(run.Submission),
 		ParseSubmission: func(text []byte) (*pipeline.Submission, error) {
 			return submission.Load(bytes.NewReader(text), pipeline.SubmissionName)
@@ -140,56 +157,6 @@ func (a *App) open(src pipeline.Source) (opened, func(), error) {
 	}
 	counted := meter.New(backend, nil)
 	return opened{retry.New(limit.New(counted, Concurrency), retry.Default()), counted.Cost}, done, nil
-}
-
-// Judge returns the judge over the named packs, all enforcing, or over the packs that
-// ship in their default modes. A name with a slash or an ending is a file.
-func Judge(names []string) (pipeline.Judge, error) {
-	selected, err := Packs(names)
-	if err != nil {
-		return nil, err
-	}
-	return policy.NewJudge(selected)
-}
-
-// Packs loads the named packs, or all that ship.
-func Packs(names []string) ([]policy.Selected, error) {
-	if len(names) == 0 {
-		return policy.Defaults()
-	}
-	var selected []policy.Selected
-	for _, name := range names {
-		pack, err := loadPack(name)
-		if err != nil {
-			return nil, err
-		}
-		selected = append(selected, policy.Selected{Pack: pack, Mode: pipeline.ModeEnforce})
-	}
-	return selected, nil
-}
-
-func loadPack(name string) (*policy.Pack, error) {
-	if slices.Contains(policy.EmbeddedNames(), name) {
-		return policy.Embedded(name)
-	}
-	if !strings.ContainsRune(name, '/') && filepath.Ext(name) == "" {
-		_, err := policy.Embedded(name)
-		return nil, asUsage(err)
-	}
-	pack, err := policy.LoadFile(name)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		return nil, asUsage(err)
-	}
-	return pack, err
-}
-
-// asUsage makes an error the caller's: what was named does not exist.
-func asUsage(err error) error {
-	var e *pipeline.Error
-	if errors.As(err, &e) {
-		return &pipeline.Error{Code: pipeline.CodeUsage, Message: e.Message, Hint: e.Hint, Err: e.Err}
-	}
-	return err
 }
 
 // Queue is the database of cases and the desk where they are decided.

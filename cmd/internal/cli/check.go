@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weighbridge/cmd/internal/app"
+	"weighbridge/cmd/internal/config"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/report"
 )
@@ -20,11 +21,27 @@ type judged struct {
 	asOf       string
 }
 
-func (j *judged) addFlags(cmd *cobra.Command) {
+// addFlags adds the flags to a command; the lists are settings of the call.
+func (j *judged) addFlags(cmd *cobra.Command, lists *config.Lists) {
+	cmd.Flags().StringVar(&j.submission, "submission", "", "file with what the submitter declares")
+	j.addRuleFlags(cmd)
+	addListFlags(cmd, lists)
+}
+
+// addRuleFlags adds the flags that say which rules are applied.
+func (j *judged) addRuleFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&j.submission, "submission", "", "file with what the submitter declares")
 	f.StringArrayVar(&j.packs, "pack", nil, "rule pack to use instead of the configured ones, by name or file; may be repeated")
 	f.StringVar(&j.asOf, "as-of", "", "apply the rules as on this day, YYYY-MM-DD; default today")
+}
+
+// addListFlags adds the flags that name the operator's lists.
+func addListFlags(cmd *cobra.Command, lists *config.Lists) {
+	f := cmd.Flags()
+	f.StringVar(&lists.Screening, "screening-list", "", "consolidated screening list in JSON to hold the parties against (or "+config.EnvScreeningList+")")
+	f.StringVar(&lists.ScreeningDate, "screening-date", "", "day or time at which that list was made, where the file does not say")
+	f.StringVar(&lists.ScreeningResult, "screening-result", "", "file with what an outside screening service found")
+	f.StringVar(&lists.Directives, "directives", "", "file of directives that the operator received (or "+config.EnvDirectives+")")
 }
 
 // run returns what to run for a source.
@@ -53,7 +70,7 @@ with --db or ` + "WEIGHBRIDGE_DB" + `, the case is written to the queue; the act
   weighbridge check ./my-model --pack seed-article --format json`,
 		Args: exactly("SOURCE"),
 	}
-	j.addFlags(cmd)
+	j.addFlags(cmd, &c.settings.Lists)
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		run, err := j.run(args[0], c.env.Now())

@@ -131,6 +131,7 @@ type cli struct {
 	env      Environment
 	program  string
 	settings config.Settings
+	modes    []string
 }
 
 func (c *cli) root() *cobra.Command {
@@ -151,6 +152,8 @@ Begin with: weighbridge demo
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	f := root.PersistentFlags()
+	f.StringVar(&c.settings.File, "config", "", "configuration file (or "+config.EnvFile+")")
+	f.StringArrayVar(&c.modes, "mode", nil, "give a rule pack another mode, as PACK=enforce, PACK=report or PACK=off; may be repeated")
 	f.StringVar(&c.settings.DB, "db", "", "database of the queue, a SQLite file (or "+config.EnvDB+")")
 	f.StringVar(&c.settings.Actor, "actor", "", "who acts (or "+config.EnvActor+", else the operating-system user)")
 	f.StringVar(&c.settings.LogLevel, "log-level", "warn", "off, error, warn, info, debug or trace")
@@ -196,7 +199,25 @@ func (c *cli) app(observer engine.Observer) (*app.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &app.App{Settings: c.settings.Resolve(c.env.Getenv), Logger: logger, Observer: observer}, nil
+	settings, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return &app.App{Settings: settings, Logger: logger, Observer: observer, Now: c.env.Now}, nil
+}
+
+// resolve returns the settings of the call.
+func (c *cli) resolve() (config.Settings, error) {
+	settings := c.settings
+	for _, text := range c.modes {
+		name, mode, found := strings.Cut(text, "=")
+		parsed, err := config.ModeOf(mode)
+		if !found || err != nil {
+			return settings, usage("--mode takes PACK=enforce, PACK=report or PACK=off")
+		}
+		settings.Rules = settings.Rules.With(name, parsed)
+	}
+	return settings.Resolve(c.env.Getenv)
 }
 
 // format is a flag with a closed set of values.

@@ -18,13 +18,26 @@ import (
 func (c *cli) rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
-		Short: "List, show and test rule packs",
-		Long:  "Rules shows what rule packs say, and runs the examples that they carry.\n" + helpExit,
+		Short: "List, show, test, compare and apply rule packs",
+		Long:  "Rules shows what rule packs say, runs the examples that they carry, compares them, and\njudges the cases of the queue again.\n" + helpExit,
 		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.rulesList(), c.rulesShow(), c.rulesTest())
+	cmd.AddCommand(c.rulesList(), c.rulesShow(), c.rulesTest(), c.rulesDiff(), c.rulesExplain(),
+		c.rulesRejudge("preview", "Say which stored cases would change under other rules",
+			"Preview judges every case of the queue again, from its stored facts and without a look at\nany bucket, and says whose verdict or findings would change. It writes nothing.", false),
+		c.rulesRejudge("apply", "Judge the stored cases again",
+			"Apply judges every case of the queue again, from its stored facts and without a look at\nany bucket. Where verdict or findings change, the case is written; a case whose verdict\nchanged opens again, or is cleared.", true))
 	return cmd
+}
+
+// packs loads the named packs, or the configured ones.
+func (c *cli) packs(names []string) ([]policy.Selected, error) {
+	settings, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return app.Packs(settings.Rules, names)
 }
 
 func (c *cli) rulesList() *cobra.Command {
@@ -35,7 +48,7 @@ func (c *cli) rulesList() *cobra.Command {
 	}
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		selected, err := app.Packs(args)
+		selected, err := c.packs(args)
 		if err != nil {
 			return err
 		}
@@ -68,7 +81,7 @@ func (c *cli) rulesShow() *cobra.Command {
 	}
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		pack, rules, err := findRules(args[0])
+		pack, rules, err := c.findRules(args[0])
 		if err != nil {
 			return err
 		}
@@ -84,19 +97,19 @@ func (c *cli) rulesShow() *cobra.Command {
 }
 
 // findRules returns the rule with this id, or all rules of the pack with this name.
-func findRules(name string) (*policy.Pack, []policy.Rule, error) {
-	shipped, err := policy.Defaults()
+func (c *cli) findRules(name string) (*policy.Pack, []policy.Rule, error) {
+	configured, err := c.packs(nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, s := range shipped {
+	for _, s := range configured {
 		for _, r := range s.Pack.Rules {
 			if r.ID == name {
 				return s.Pack, []policy.Rule{r}, nil
 			}
 		}
 	}
-	selected, err := app.Packs([]string{name})
+	selected, err := c.packs([]string{name})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -153,7 +166,7 @@ func (c *cli) rulesTest() *cobra.Command {
 	}
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		selected, err := app.Packs(args)
+		selected, err := c.packs(args)
 		if err != nil {
 			return err
 		}

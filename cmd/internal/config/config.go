@@ -1,5 +1,8 @@
 // Package config gathers the settings of one call: flags first, then the environment,
-// then defaults.
+// then a configuration file, then defaults.
+//
+// The file is read by the reader of rule packs and submissions, so that a key that is not
+// known and a mode that does not exist are errors with line and column.
 package config
 
 import (
@@ -12,16 +15,24 @@ import (
 // The environment variables that are Weighbridge's own. Those of S3 are read by
 // [s3.FromEnv].
 const (
-	EnvDB    = "WEIGHBRIDGE_DB"
-	EnvActor = "WEIGHBRIDGE_ACTOR"
+	EnvDB            = "WEIGHBRIDGE_DB"
+	EnvActor         = "WEIGHBRIDGE_ACTOR"
+	EnvScreeningList = "WEIGHBRIDGE_SCREENING_LIST"
+	EnvDirectives    = "WEIGHBRIDGE_DIRECTIVES"
 )
 
 // Settings is what a call runs with.
 type Settings struct {
+	// File is the configuration file, "" for none.
+	File string
 	// DB names the queue: a SQLite file. Empty means that nothing is queued.
 	DB string
 	// Actor is who acts, as asserted.
 	Actor string
+	// Lists names the files that parties and models are held against.
+	Lists Lists
+	// Rules says which packs take part, and how.
+	Rules Rules
 	// S3 says where buckets are and who asks.
 	S3 s3.Options
 	// LogLevel is off, error, warn, info, debug or trace.
@@ -30,14 +41,41 @@ type Settings struct {
 	Quiet bool
 }
 
-// Resolve fills what no flag gave from the environment, and the actor from the
-// operating system at the last.
-func (s Settings) Resolve(getenv func(string) string) Settings {
+// Lists names files that the operator keeps. Empty names mean that there is none.
+type Lists struct {
+	// Screening is a consolidated screening list, ScreeningDate when it was made, for
+	// a list that does not say so.
+	Screening, ScreeningDate string
+	// ScreeningResult is what an outside service found.
+	ScreeningResult string
+	// Directives is the operator's own list of instructions.
+	Directives string
+}
+
+// Resolve fills what no flag gave from the environment, then from the configuration file
+// that flag or environment name, and the actor from the operating system at the last.
+// Errors are those of [Settings.ReadFile].
+func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
+	if s.File == "" {
+		s.File = getenv(EnvFile)
+	}
 	if s.DB == "" {
 		s.DB = getenv(EnvDB)
 	}
+	if s.Lists.Screening == "" {
+		s.Lists.Screening = getenv(EnvScreeningList)
+	}
+	if s.Lists.Directives == "" {
+		s.Lists.Directives = getenv(EnvDirectives)
+	}
 	if s.Actor == "" {
 		s.Actor = getenv(EnvActor)
+	}
+	if s.File != "" {
+		var err error
+		if s, err = s.ReadFile(s.File); err != nil {
+			return s, err
+		}
 	}
 	if s.Actor == "" {
 		if u, err := user.Current(); err == nil {
@@ -50,7 +88,7 @@ func (s Settings) Resolve(getenv func(string) string) Settings {
 	if unsigned {
 		s.S3.AccessKeyID, s.S3.SecretAccessKey, s.S3.SessionToken = "", "", ""
 	}
-	return s
+	return s, nil
 }
 
 // RequireDB returns an error that matches [pipeline.ErrUsage] where no queue is named.

@@ -1,0 +1,136 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/policy/document"
+)
+
+// EnvFile names the configuration file.
+const EnvFile = "WEIGHBRIDGE_CONFIG"
+
+const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date) and directives."
+
+// Rules says which packs take part, and how.
+type Rules struct {
+	// Modes gives packs that ship, or that Files brings, another mode than their own.
+	Modes map[string]pipeline.Mode
+	// Files are packs beside those that ship. They enforce where Modes does not say
+	// otherwise.
+	Files []string
+	// Lists are files of lists that take the place of those of the same name.
+	Lists []string
+}
+
+// file is what a configuration file may say. Paths are from its own folder.
+type file struct {
+	DB    string `yaml:"db"`
+	Actor string `yaml:"actor"`
+	Packs struct {
+		Modes map[string]string `yaml:"modes"`
+		Files []string          `yaml:"files"`
+		Lists []string          `yaml:"lists"`
+	} `yaml:"packs"`
+	Screening struct {
+		List   string `yaml:"list"`
+		Result string `yaml:"result"`
+		Date   string `yaml:"date"`
+	} `yaml:"screening"`
+	Directives string `yaml:"directives"`
+}
+
+// ReadFile fills what no flag gave from a configuration file. An error matches
+// [pipeline.ErrUsage] where the file cannot be opened, and [pipeline.ErrInvalid], with
+// line and column, where it says what is not understood.
+func (s Settings) ReadFile(path string) (Settings, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return s, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the configuration cannot be opened", Err: err,
+			Hint: "name an existing file with --config or " + EnvFile}
+	}
+	defer func() { _ = f.Close() }()
+	doc, err := document.Read(f, filepath.Base(path), fileHint)
+	if err != nil {
+		return s, err
+	}
+	var said file
+	problems := &document.Problems{Name: doc.Name, Hint: fileHint}
+	document.Decode(doc.Root, &said, problems)
+	modes := modesOf(doc.Root, said.Packs.Modes, problems)
+	if err := problems.Err(); err != nil {
+		return s, err
+	}
+	folder := filepath.Dir(path)
+	beside := func(name string) string {
+		if name == "" || filepath.IsAbs(name) {
+			return name
+		}
+		return filepath.Join(folder, name)
+	}
+	fill := func(to *string, value string) {
+		if *to == "" {
+			*to = value
+		}
+	}
+	fill(&s.DB, beside(said.DB))
+	fill(&s.Actor, said.Actor)
+	for name, mode := range modes {
+		if _, given := s.Rules.Modes[name]; !given {
+			s.Rules = s.Rules.With(name, mode)
+		}
+	}
+	for _, name := range said.Packs.Files {
+		s.Rules.Files = append(s.Rules.Files, beside(name))
+	}
+	for _, name := range said.Packs.Lists {
+		s.Rules.Lists = append(s.Rules.Lists, beside(name))
+	}
+	if s.Lists.Screening == "" {
+		// The date belongs to the list that it was given with.
+		s.Lists.Screening = beside(said.Screening.List)
+		fill(&s.Lists.ScreeningDate, said.Screening.Date)
+	}
+	fill(&s.Lists.ScreeningResult, beside(said.Screening.Result))
+	fill(&s.Lists.Directives, beside(said.Directives))
+	return s, nil
+}
+
+// modesOf checks the modes of packs.
+func modesOf(root *yaml.Node, said map[string]string, problems *document.Problems) map[string]pipeline.Mode {
+	out := map[string]pipeline.Mode{}
+	at := document.Child(document.Child(root, "packs"), "modes")
+	for name, text := range said {
+		mode, err := ModeOf(text)
+		if err != nil {
+			problems.Add(document.Child(at, name), "%q is no mode of a pack: it is one of enforce, report, off", text)
+			continue
+		}
+		out[name] = mode
+	}
+	return out
+}
+
+// ModeOf reads the mode of a pack. An error matches [pipeline.ErrUsage].
+func ModeOf(text string) (pipeline.Mode, error) {
+	switch mode := pipeline.Mode(text); mode {
+	case pipeline.ModeEnforce, pipeline.ModeReport, pipeline.ModeOff:
+		return mode, nil
+	}
+	return "", &pipeline.Error{Code: pipeline.CodeUsage, Message: text + " is no mode of a pack", Hint: "use enforce, report or off"}
+}
+
+// With returns the settings with another mode of a pack.
+func (r Rules) With(name string, mode pipeline.Mode) Rules {
+	modes := map[string]pipeline.Mode{name: mode}
+	for other, m := range r.Modes {
+		if other != name {
+			modes[other] = m
+		}
+	}
+	r.Modes = modes
+	return r
+}
