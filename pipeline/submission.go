@@ -331,6 +331,10 @@ type Base struct {
 	Access *string `json:"access" yaml:"access" values:"published,gated,partner,closed"`
 	// Flops is the operations of its own training.
 	Flops Interval `json:"flops" yaml:"flops" unit:"operations"`
+	// FlopsKnown is true where those operations are known, and false where they
+	// could not be found out, so that rules go by a third of a threshold in place of
+	// a third of them.
+	FlopsKnown *bool `json:"flops_known" yaml:"flops_known"`
 	// Systemic is true for a model with systemic risk under Article 51 of Regulation
 	// (EU) 2024/1689.
 	Systemic *bool `json:"systemic" yaml:"systemic"`
@@ -412,6 +416,9 @@ type Dataset struct {
 	// that is sensitive.
 	Personal  *bool `json:"personal" yaml:"personal"`
 	Sensitive *bool `json:"sensitive" yaml:"sensitive"`
+	// Categories lists the kinds of personal data in the set, in the words of the lists
+	// that rules name, such as those of data that must stay in a country.
+	Categories []string `json:"categories" yaml:"categories"`
 	// Consent points to the record of consent or permission.
 	Consent *string `json:"consent" yaml:"consent"`
 	// Live is true where the set still grows.
