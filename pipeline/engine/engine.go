@@ -139,8 +139,10 @@ type run struct {
 	facts       pipeline.FactSet
 	inspections []pipeline.Inspection
 	submission  *pipeline.Submission
-	notes       []string
-	zips        zips
+	// declared names where the submission was read from.
+	declared string
+	notes    []string
+	zips     zips
 	// wishless names the readers that failed when they were asked for a wish.
 	wishless map[string]bool
 }
@@ -328,6 +330,7 @@ func (r *run) declare() error {
 	if name == "" {
 		name = "submission"
 	}
+	r.declared = name
 	r.facts.Declare(r.submission, name)
 	return nil
 }
@@ -353,6 +356,8 @@ func (r *run) derive(ctx context.Context) {
 		}
 		r.inspections = append(r.inspections, status)
 	}
+	// Only now is known what the artifact shows.
+	r.facts.Contradict(r.submission, r.declared)
 }
 
 func (r *run) objectFacts() {
