@@ -14,31 +14,36 @@ package pipeline
 //   - unit:"tokens" names the unit of a number, max:"1" its largest value. No number
 //     is negative.
 type Submission struct {
-	Model          Model        `json:"model" yaml:"model"`
-	License        License      `json:"license" yaml:"license"`
-	Destination    Destination  `json:"destination" yaml:"destination"`
-	Recipient      Party        `json:"recipient" yaml:"recipient"`
-	EndUser        Party        `json:"end_user" yaml:"end_user"`
-	Intermediaries []Party      `json:"intermediaries" yaml:"intermediaries"`
-	Developer      Party        `json:"developer" yaml:"developer"`
-	Exporter       Party        `json:"exporter" yaml:"exporter"`
-	Ownership      Ownership    `json:"ownership" yaml:"ownership"`
-	Org            Organisation `json:"org" yaml:"org"`
-	Transfer       Transfer     `json:"transfer" yaml:"transfer"`
-	Grantee        Grantee      `json:"grantee" yaml:"grantee"`
-	Hosting        Hosting      `json:"hosting" yaml:"hosting"`
-	Weights        Weights      `json:"weights" yaml:"weights"`
-	Publication    Publication  `json:"publication" yaml:"publication"`
-	EndUse         EndUse       `json:"end_use" yaml:"end_use"`
-	Market         Market       `json:"market" yaml:"market"`
-	Training       Training     `json:"training" yaml:"training"`
-	Finetune       Finetune     `json:"finetune" yaml:"finetune"`
-	Bases          []Base       `json:"bases" yaml:"bases"`
-	Copyright      Copyright    `json:"copyright" yaml:"copyright"`
-	Data           Data         `json:"data" yaml:"data"`
-	Datasets       []Dataset    `json:"datasets" yaml:"datasets"`
-	Claims         Claims       `json:"claims" yaml:"claims"`
-	Documents      []Document   `json:"documents" yaml:"documents"`
+	Model       Model       `json:"model" yaml:"model"`
+	License     License     `json:"license" yaml:"license"`
+	Destination Destination `json:"destination" yaml:"destination"`
+	// Recipient is who gets the weights.
+	Recipient Party `json:"recipient" yaml:"recipient"`
+	// EndUser is who will use them, where that is somebody else.
+	EndUser Party `json:"end_user" yaml:"end_user"`
+	// Intermediaries are those between the exporter and the end user.
+	Intermediaries []Party `json:"intermediaries" yaml:"intermediaries"`
+	// Developer is who made the model.
+	Developer Party `json:"developer" yaml:"developer"`
+	// Exporter is who sends the weights.
+	Exporter    Party        `json:"exporter" yaml:"exporter"`
+	Ownership   Ownership    `json:"ownership" yaml:"ownership"`
+	Org         Organisation `json:"org" yaml:"org"`
+	Transfer    Transfer     `json:"transfer" yaml:"transfer"`
+	Grantee     Grantee      `json:"grantee" yaml:"grantee"`
+	Hosting     Hosting      `json:"hosting" yaml:"hosting"`
+	Weights     Weights      `json:"weights" yaml:"weights"`
+	Publication Publication  `json:"publication" yaml:"publication"`
+	EndUse      EndUse       `json:"end_use" yaml:"end_use"`
+	Market      Market       `json:"market" yaml:"market"`
+	Training    Training     `json:"training" yaml:"training"`
+	Finetune    Finetune     `json:"finetune" yaml:"finetune"`
+	Bases       []Base       `json:"bases" yaml:"bases"`
+	Copyright   Copyright    `json:"copyright" yaml:"copyright"`
+	Data        Data         `json:"data" yaml:"data"`
+	Datasets    []Dataset    `json:"datasets" yaml:"datasets"`
+	Claims      Claims       `json:"claims" yaml:"claims"`
+	Documents   []Document   `json:"documents" yaml:"documents"`
 }
 
 // Model is what the submitter says of the model itself.
@@ -231,12 +236,12 @@ type Publication struct {
 
 // EndUse is what the recipient will do with the model.
 type EndUse struct {
-	// Text says it in a sentence; Commercial, Research and Military say whether it is such
-	// a use.
-	Text       *string `json:"text" yaml:"text"`
-	Commercial *bool   `json:"commercial" yaml:"commercial"`
-	Research   *bool   `json:"research" yaml:"research"`
-	Military   *bool   `json:"military" yaml:"military"`
+	// Text says it in a sentence.
+	Text *string `json:"text" yaml:"text"`
+	// Commercial, Research and Military say whether it is such a use.
+	Commercial *bool `json:"commercial" yaml:"commercial"`
+	Research   *bool `json:"research" yaml:"research"`
+	Military   *bool `json:"military" yaml:"military"`
 	// MilitaryIntelligence and WMD (weapons of mass destruction) are the end uses of
 	// 15 CFR 744.
 	MilitaryIntelligence *bool `json:"military_intelligence" yaml:"military_intelligence"`
@@ -275,13 +280,16 @@ type Training struct {
 	// Countries lists where it ran.
 	Countries []string `json:"countries" yaml:"countries" is:"country"`
 	// Start and End are its first and its last day.
-	Start     *string  `json:"start" yaml:"start" is:"date"`
-	End       *string  `json:"end" yaml:"end" is:"date"`
+	Start *string `json:"start" yaml:"start" is:"date"`
+	End   *string `json:"end" yaml:"end" is:"date"`
+	// EnergyKWh is the energy that it took, CostUSD what it cost.
 	EnergyKWh *float64 `json:"energy_kwh" yaml:"energy_kwh" unit:"kilowatt-hours"`
 	CostUSD   *float64 `json:"cost_usd" yaml:"cost_usd" unit:"US dollars"`
-	Optimizer *string  `json:"optimizer" yaml:"optimizer"`
-	Method    *string  `json:"method" yaml:"method"`
-	Objective *string  `json:"objective" yaml:"objective"`
+	// Optimizer is the algorithm, Method the kind of training, such as pre-training, Objective
+	// what was optimised.
+	Optimizer *string `json:"optimizer" yaml:"optimizer"`
+	Method    *string `json:"method" yaml:"method"`
+	Objective *string `json:"objective" yaml:"objective"`
 	// SummaryURL is where the public summary of the training content stands, on the
 	// template of the AI Office.
 	SummaryURL *string `json:"summary_url" yaml:"summary_url" is:"url"`
@@ -292,7 +300,8 @@ type Training struct {
 // Hardware is one kind of accelerator that a training ran on.
 type Hardware struct {
 	// Model is its name, such as "H100 SXM".
-	Model *string  `json:"model" yaml:"model"`
+	Model *string `json:"model" yaml:"model"`
+	// Count is how many there were, Hours for how long each of them ran.
 	Count *int64   `json:"count" yaml:"count" unit:"accelerators" max:"1e9"`
 	Hours *float64 `json:"hours" yaml:"hours" unit:"hours" max:"1e12"`
 	// PeakTFLOPS is its dense peak at the precision of the training, in 10^12
@@ -331,6 +340,7 @@ type Interval struct {
 
 // Base is a model from which this one was made, directly or through others.
 type Base struct {
+	// ID is its name, such as "example/base-7b", Digest names its bytes.
 	ID     *string `json:"id" yaml:"id"`
 	Digest *string `json:"digest" yaml:"digest" is:"digest"`
 	// Relation is how this model was made from it.
@@ -409,6 +419,7 @@ type USBulk struct {
 
 // Dataset is one set of data that the model was trained on.
 type Dataset struct {
+	// ID is the name by which the set is published, Name what people call it.
 	ID   *string `json:"id" yaml:"id"`
 	Name *string `json:"name" yaml:"name"`
 	// License is an SPDX id or a LicenseRef.

@@ -57,8 +57,9 @@ func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '
 // group checks every key of a group. name is the key of the group itself.
 func (c *checker) group(v reflect.Value, node *yaml.Node, name string) {
 	for _, f := range vocabulary.Fields(v.Type()) {
-		if at := document.Child(node, f.Key); at != nil && at.ShortTag() != "!!null" {
-			c.field(f, v.Field(f.Index), at, name)
+		value := v.Field(f.Index)
+		if at := document.Child(node, f.Key); at != nil && !value.IsZero() {
+			c.field(f, value, at, name)
 		}
 	}
 }

@@ -148,6 +148,9 @@ func doc(owner reflect.Type, f Field) string {
 	if text := pipeline.FactDoc(owner.Name(), f.Key); text != "" {
 		return text
 	}
+	if text := pipeline.FactDoc("Submission", f.Key); text != "" && owner == reflect.TypeFor[pipeline.Facts]() {
+		return text
+	}
 	if f.Element != nil && f.Kind != Range {
 		if text := pipeline.FactDoc(f.Element.Name(), ""); text != "" {
 			return text
@@ -177,3 +180,55 @@ func FirstSentence(doc string) string {
 }
 
 func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
+
+// Takes says in a few words what the field may be, with the unit of a number.
+func (f Field) Takes() string {
+	switch f.Kind {
+	case Group:
+		return "keys"
+	case List:
+		return "list"
+	case Counts:
+		return "whole numbers by name" + f.measure()
+	case Range:
+		return "lower, estimate and upper" + f.measure()
+	case Flag:
+		return "true or false"
+	case Whole:
+		return "whole number" + f.measure()
+	case Number:
+		return "number" + f.measure()
+	}
+	one, many := "text", "list of texts"
+	switch {
+	case f.Words != nil:
+		one = "one of: " + strings.Join(f.Words, ", ")
+		many = "list of: " + strings.Join(f.Words, ", ")
+	case f.Is == FormCountry:
+		one, many = "country, as in DE", "list of countries, as in [DE, FR]"
+	case f.Is == FormPlace:
+		one, many = "country, as in DE, or worldwide", "list of countries, as in [DE, FR], or [worldwide]"
+	case f.Is == FormDate:
+		one = "day, as in 2026-01-31"
+	case f.Is == FormURL:
+		one = "web address"
+	case f.Is == FormDigest:
+		one = "digest, as in sha256: and 64 digits"
+	}
+	if f.Kind == Texts {
+		return many
+	}
+	return one
+}
+
+// measure is the unit of a number and its largest value.
+func (f Field) measure() string {
+	text := ""
+	if f.Unit != "" {
+		text = "; unit: " + f.Unit
+	}
+	if f.Bounded() && f.Max <= 100 {
+		text += "; at most " + strconv.FormatFloat(f.Max, 'f', -1, 64)
+	}
+	return text
+}

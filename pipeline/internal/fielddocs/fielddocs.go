@@ -163,9 +163,13 @@ func (s structure) describe(name string, docs map[string]string) {
 	}
 }
 
-// plain takes the name of the field from the start of its comment, unless the comment
-// is of several fields: then all names are written as keys.
+// plain takes the name of the field from the start of its comment. Of a comment of
+// several fields it takes the part that is this field's, where that can stand alone, and
+// else writes all names as keys.
 func (s structure) plain(doc string, f field) string {
+	if part, ok := s.part(doc, f.name); ok {
+		return part
+	}
 	others := slices.DeleteFunc(slices.Clone(s.fields), func(o field) bool { return o.name == f.name || o.key == o.name })
 	if strings.HasPrefix(doc, f.name+" ") && !slices.ContainsFunc(others, func(o field) bool { return mentions(afterSentence(doc, o.name), o.name) }) {
 		return withoutName(doc, f.name)
@@ -180,6 +184,68 @@ func (s structure) plain(doc string, f field) string {
 // the first word of a later sentence.
 func afterSentence(doc, name string) string {
 	return strings.ReplaceAll(doc, ". "+name, ". ")
+}
+
+var (
+	// verb begins what is said of a field.
+	verb = regexp.MustCompile(`^(is true|is|are|counts|lists|says|names) `)
+	// leaning begins what cannot be understood without what stands before it.
+	leaning = regexp.MustCompile(`^((is |are |counts )?(that|those|the same|all|each)\b|and |,|[a-z]+\.[a-z])`)
+)
+
+// part returns what a comment such as "Country is where it is, Region the part of it."
+// says of one of its fields.
+func (s structure) part(doc, name string) (string, bool) {
+	type place struct {
+		name       string
+		start, end int
+	}
+	var places []place
+	for _, o := range s.fields {
+		for _, at := range word(o.name).FindAllStringIndex(doc, -1) {
+			before := doc[:at[0]]
+			if before == "" || strings.HasSuffix(before, ", ") || strings.HasSuffix(before, "; ") || strings.HasSuffix(before, " and ") {
+				places = append(places, place{o.name, at[0], at[1]})
+			}
+		}
+	}
+	slices.SortFunc(places, func(a, b place) int { return a.start - b.start })
+	if len(places) < 2 || places[0].start != 0 {
+		return "", false
+	}
+	lead, out := "", ""
+	for i, p := range places {
+		end := len(doc)
+		if i+1 < len(places) {
+			end = places[i+1].start
+		}
+		said := strings.TrimRight(strings.TrimSuffix(strings.TrimSpace(doc[p.end:end]), " and"), " ,;")
+		if said == "" || leaning.MatchString(said) {
+			return "", false
+		}
+		own := verb.FindString(said)
+		switch {
+		case own != "":
+			said = strings.TrimPrefix(said, own)
+			if i == 0 {
+				lead = own
+			}
+		case i == 0:
+			return "", false
+		default:
+			own = lead
+		}
+		if own = strings.TrimPrefix(strings.TrimPrefix(own, "is "), "are "); p.name == name {
+			out = strings.TrimSuffix(own+said, ".") + "."
+		}
+	}
+	for _, o := range s.fields {
+		out = word(o.name).ReplaceAllString(out, o.key)
+	}
+	if out == "" {
+		return "", false
+	}
+	return strings.ToUpper(out[:1]) + out[1:], true
 }
 
 func (s structure) mentionsAny(doc string) bool {
@@ -197,7 +263,7 @@ var link = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 // oneLine joins the lines of the first paragraph of a comment and undoes its links.
 func oneLine(doc string) string {
 	first, _, _ := strings.Cut(doc, "\n\n")
-	return link.ReplaceAllString(strings.Join(strings.Fields(first), " "), "$1")
+	return link.ReplaceAllString(strings.Join(strings.Fields(strings.ReplaceAll(first, "-\n", "-")), " "), "$1")
 }
 
 // withoutName turns "Name is the party's name." into "The party's name."
