@@ -14,36 +14,31 @@ package pipeline
 //   - unit:"tokens" names the unit of a number, max:"1" its largest value. No number
 //     is negative.
 type Submission struct {
-	Model       Model       `json:"model" yaml:"model"`
-	License     License     `json:"license" yaml:"license"`
-	Destination Destination `json:"destination" yaml:"destination"`
-	// Recipient is who gets the weights.
-	Recipient Party `json:"recipient" yaml:"recipient"`
-	// EndUser is who will use them, where that is somebody else.
-	EndUser Party `json:"end_user" yaml:"end_user"`
-	// Intermediaries are those between the exporter and the end user.
-	Intermediaries []Party `json:"intermediaries" yaml:"intermediaries"`
-	// Developer is who made the model.
-	Developer Party `json:"developer" yaml:"developer"`
-	// Exporter is who sends the weights.
-	Exporter    Party        `json:"exporter" yaml:"exporter"`
-	Ownership   Ownership    `json:"ownership" yaml:"ownership"`
-	Org         Organisation `json:"org" yaml:"org"`
-	Transfer    Transfer     `json:"transfer" yaml:"transfer"`
-	Grantee     Grantee      `json:"grantee" yaml:"grantee"`
-	Hosting     Hosting      `json:"hosting" yaml:"hosting"`
-	Weights     Weights      `json:"weights" yaml:"weights"`
-	Publication Publication  `json:"publication" yaml:"publication"`
-	EndUse      EndUse       `json:"end_use" yaml:"end_use"`
-	Market      Market       `json:"market" yaml:"market"`
-	Training    Training     `json:"training" yaml:"training"`
-	Finetune    Finetune     `json:"finetune" yaml:"finetune"`
-	Bases       []Base       `json:"bases" yaml:"bases"`
-	Copyright   Copyright    `json:"copyright" yaml:"copyright"`
-	Data        Data         `json:"data" yaml:"data"`
-	Datasets    []Dataset    `json:"datasets" yaml:"datasets"`
-	Claims      Claims       `json:"claims" yaml:"claims"`
-	Documents   []Document   `json:"documents" yaml:"documents"`
+	Model          Model        `json:"model" yaml:"model"`
+	License        License      `json:"license" yaml:"license"`
+	Destination    Destination  `json:"destination" yaml:"destination"`
+	Recipient      Party        `json:"recipient" yaml:"recipient"`           // Recipient is who gets the weights.
+	EndUser        Party        `json:"end_user" yaml:"end_user"`             // EndUser is who will use them, where that is somebody else.
+	Intermediaries []Party      `json:"intermediaries" yaml:"intermediaries"` // Intermediaries are those between the exporter and the end user.
+	Developer      Party        `json:"developer" yaml:"developer"`           // Developer is who made the model.
+	Exporter       Party        `json:"exporter" yaml:"exporter"`             // Exporter is who sends the weights.
+	Ownership      Ownership    `json:"ownership" yaml:"ownership"`
+	Org            Organisation `json:"org" yaml:"org"`
+	Transfer       Transfer     `json:"transfer" yaml:"transfer"`
+	Grantee        Grantee      `json:"grantee" yaml:"grantee"`
+	Hosting        Hosting      `json:"hosting" yaml:"hosting"`
+	Weights        Weights      `json:"weights" yaml:"weights"`
+	Publication    Publication  `json:"publication" yaml:"publication"`
+	EndUse         EndUse       `json:"end_use" yaml:"end_use"`
+	Market         Market       `json:"market" yaml:"market"`
+	Training       Training     `json:"training" yaml:"training"`
+	Finetune       Finetune     `json:"finetune" yaml:"finetune"`
+	Bases          []Base       `json:"bases" yaml:"bases"`
+	Copyright      Copyright    `json:"copyright" yaml:"copyright"`
+	Data           Data         `json:"data" yaml:"data"`
+	Datasets       []Dataset    `json:"datasets" yaml:"datasets"`
+	Claims         Claims       `json:"claims" yaml:"claims"`
+	Documents      []Document   `json:"documents" yaml:"documents"`
 }
 
 // Model is what the submitter says of the model itself.

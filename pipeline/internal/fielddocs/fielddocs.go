@@ -127,7 +127,7 @@ func structureOf(set *token.FileSet, doc *ast.CommentGroup, s *ast.StructType) s
 		tag, _ := strconv.Unquote(f.Tag.Value)
 		key, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
 		line := set.Position(f.Pos()).Line
-		one := field{name: f.Names[0].Name, key: key, doc: f.Doc.Text(), follows: line == last+1}
+		one := field{name: f.Names[0].Name, key: key, doc: f.Doc.Text() + f.Comment.Text(), follows: line == last+1}
 		last = set.Position(f.End()).Line
 		ast.Inspect(f.Type, func(n ast.Node) bool {
 			if id, ok := n.(*ast.Ident); ok {
