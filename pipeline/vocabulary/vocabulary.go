@@ -232,3 +232,32 @@ func (f Field) measure() string {
 	}
 	return text
 }
+
+// Origin says who establishes the facts of a group.
+type Origin string
+
+// The origins of facts.
+const (
+	// Measured facts are found in the artifact: in its tensors, its listing and the
+	// files beside them.
+	Measured Origin = "measured"
+	// Declared facts are stated by the submitter. An inspector may find some of them
+	// too; what it finds then holds.
+	Declared Origin = "declared"
+	// Assessed facts are computed from other facts and from the operator's lists.
+	Assessed Origin = "assessed"
+)
+
+// assessed lists the groups that an [pipeline.Assessor] establishes.
+var assessed = []string{"compute", "licenses", "licensing", "screening", "directives"}
+
+// OriginOf returns who establishes the facts of a group of [pipeline.Facts].
+func OriginOf(group string) Origin {
+	switch {
+	case slices.ContainsFunc(Submission(), func(f Field) bool { return f.Key == group }):
+		return Declared
+	case slices.Contains(assessed, group):
+		return Assessed
+	}
+	return Measured
+}
