@@ -13,17 +13,18 @@ import (
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/policy"
 	"weighbridge/pipeline/report"
+	"weighbridge/pipeline/submission"
 )
 
 func (c *cli) rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List, show and test rule packs",
-		Long:  "Rules shows what rule packs say, and runs the examples that they carry.\n" + helpExit,
+		Long:  "Rules shows what rule packs say and which facts they can name, and runs the examples\nthat they carry.\n" + helpExit,
 		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.rulesList(), c.rulesShow(), c.rulesTest())
+	cmd.AddCommand(c.rulesList(), c.rulesShow(), c.rulesTest(), c.rulesFacts(), c.rulesSchema())
 	return cmd
 }
 
@@ -190,6 +191,47 @@ func testTable(w io.Writer, reports []policy.TestReport) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (c *cli) rulesFacts() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "facts",
+		Short: "Show every fact that rules can name, and the rules that use it",
+		Long: `Facts writes what each fact is, its type and unit, the words that it may be, who
+establishes it, and which rules of the packs that ship read it or ask for it.
+` + helpExit,
+		Args: exactly(),
+	}
+	f := formatFlag(cmd, "markdown", "json")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		groups, err := policy.ShippedFacts()
+		if err != nil {
+			return err
+		}
+		if f.json() {
+			return report.JSON(c.env.Stdout, groups)
+		}
+		return policy.WriteFacts(c.env.Stdout, groups)
+	}
+	return cmd
+}
+
+func (c *cli) rulesSchema() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "schema",
+		Short: "Write the JSON Schema of a submission, or of a report",
+		Long:  "Schema writes a JSON Schema, draft 2020-12, for editors and other programs.\n" + helpExit,
+		Args:  exactly(),
+	}
+	of := &format{value: "submission", allowed: []string{"submission", "report"}}
+	cmd.Flags().Var(of, "of", strings.Join(of.allowed, " or "))
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if of.value == "report" {
+			return report.JSON(c.env.Stdout, report.Schema())
+		}
+		return report.JSON(c.env.Stdout, submission.Schema())
+	}
+	return cmd
 }
 
 func counted(n int, noun string) string {
