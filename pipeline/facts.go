@@ -101,25 +101,25 @@ type Facts struct {
 type Params struct {
 	// Lower is what the headers prove, Estimate the most likely count, Upper
 	// what the bytes could hold at most under the rules of the scale.
-	Lower    *int64 `json:"lower"`
-	Estimate *int64 `json:"estimate"`
-	Upper    *int64 `json:"upper"`
+	Lower    *int64 `json:"lower" unit:"parameters"`
+	Estimate *int64 `json:"estimate" unit:"parameters"`
+	Upper    *int64 `json:"upper" unit:"parameters"`
 	// The effective interval is the model's own, unless the artifact is an
 	// adapter; then it is its base's, unknown where that cannot be bounded.
-	EffectiveLower    *int64 `json:"effective_lower"`
-	EffectiveEstimate *int64 `json:"effective_estimate"`
-	EffectiveUpper    *int64 `json:"effective_upper"`
+	EffectiveLower    *int64 `json:"effective_lower" unit:"parameters"`
+	EffectiveEstimate *int64 `json:"effective_estimate" unit:"parameters"`
+	EffectiveUpper    *int64 `json:"effective_upper" unit:"parameters"`
 	// Active is the number of parameters that one token passes through, known
 	// only with the experts per token that a config declares.
-	Active *int64 `json:"active"`
+	Active *int64 `json:"active" unit:"parameters"`
 	// StoredElements is the plain sum of the shapes: what a counter that knows
 	// no packing would say.
-	StoredElements *int64 `json:"stored_elements"`
+	StoredElements *int64 `json:"stored_elements" unit:"elements"`
 	// Declared is the largest count that the artifact states of itself.
-	Declared *int64 `json:"declared"`
+	Declared *int64 `json:"declared" unit:"parameters"`
 	// ByDType and ByComponent each sum to Estimate.
-	ByDType     map[string]int64 `json:"by_dtype"`
-	ByComponent map[string]int64 `json:"by_component"`
+	ByDType     map[string]int64 `json:"by_dtype" unit:"parameters"`
+	ByComponent map[string]int64 `json:"by_component" unit:"parameters"`
 	// SetAside lists what was stored and not counted, with the reason.
 	SetAside []Aside `json:"set_aside"`
 	// WidenedBy lists what keeps the three ends of the interval apart.
@@ -129,9 +129,9 @@ type Params struct {
 	// once, estimate and upper count all.
 	Sets []WeightSet `json:"sets"`
 	// LargestSet is the estimate of the largest set; Estimate is that of all.
-	LargestSet *int64 `json:"largest_set"`
+	LargestSet *int64 `json:"largest_set" unit:"parameters"`
 	// Whole estimates the whole model where the artifact is a part of one.
-	Whole *int64 `json:"whole"`
+	Whole *int64 `json:"whole" unit:"parameters"`
 }
 
 // WeightSet is the files that belong to one copy, variant or component of a model.
@@ -139,10 +139,10 @@ type WeightSet struct {
 	// Name is the path that the files share, with {} for the numbers of shards.
 	Name string `json:"name"`
 	// Files counts the members that are there, Missing those that are not.
-	Files   int64 `json:"files"`
-	Missing int64 `json:"missing"`
+	Files   int64 `json:"files" unit:"files"`
+	Missing int64 `json:"missing" unit:"files"`
 	// Estimate is the number of parameters in the files that are there.
-	Estimate int64 `json:"estimate"`
+	Estimate int64 `json:"estimate" unit:"parameters"`
 	// Kind is model, optimizer or ema.
 	Kind string `json:"kind"`
 	// SameAs names the set that has the same structure, "" for none.
@@ -154,8 +154,8 @@ type Aside struct {
 	// Name is the tensors' name with numbers replaced by {}.
 	Name string `json:"name"`
 	// Tensors and Elements count the group.
-	Tensors  int64  `json:"tensors"`
-	Elements int64  `json:"elements"`
+	Tensors  int64  `json:"tensors" unit:"tensors"`
+	Elements int64  `json:"elements" unit:"elements"`
 	Reason   string `json:"reason"`
 }
 
@@ -165,9 +165,9 @@ type Widening struct {
 	// Name is the tensors' name with numbers replaced by {}, or an object's path.
 	Name string `json:"name"`
 	// Lower, Estimate and Upper are what the group adds to each end.
-	Lower    int64  `json:"lower"`
-	Estimate int64  `json:"estimate"`
-	Upper    int64  `json:"upper"`
+	Lower    int64  `json:"lower" unit:"parameters"`
+	Estimate int64  `json:"estimate" unit:"parameters"`
+	Upper    int64  `json:"upper" unit:"parameters"`
 	Reason   string `json:"reason"`
 }
 
@@ -191,13 +191,13 @@ type Architecture struct {
 	Contradictions []string `json:"contradictions"`
 	// Confidence is "names+shapes+config", two of the three, one, or "none".
 	Confidence *string `json:"confidence"`
-	Layers     *int64  `json:"layers"`
+	Layers     *int64  `json:"layers" unit:"layers"`
 	HiddenSize *int64  `json:"hidden_size"`
 	VocabSize  *int64  `json:"vocab_size"`
 	// Experts is the number of routed experts in a layer, 0 for a dense model.
-	Experts *int64 `json:"experts"`
+	Experts *int64 `json:"experts" unit:"experts"`
 	// ExpertsPerToken can only be declared: no shape shows it.
-	ExpertsPerToken *int64 `json:"experts_per_token"`
+	ExpertsPerToken *int64 `json:"experts_per_token" unit:"experts"`
 	// Fingerprint names the structure by dtypes and shapes: it survives renaming,
 	// resharding and reordering.
 	Fingerprint *string `json:"fingerprint"`
@@ -210,7 +210,7 @@ type Architecture struct {
 	// or the embedding and the head.
 	Partial *bool `json:"partial"`
 	// LayerSpan is how many layers the whole model has, by the largest number.
-	LayerSpan *int64 `json:"layer_span"`
+	LayerSpan *int64 `json:"layer_span" unit:"layers"`
 }
 
 // Quantization is how the weights are packed.
@@ -218,7 +218,7 @@ type Quantization struct {
 	// Scheme is "none" for plain floating point, or the packing's name.
 	Scheme *string `json:"scheme"`
 	// Bits is the size of one stored parameter in bits.
-	Bits *int64 `json:"bits"`
+	Bits *int64 `json:"bits" unit:"bits"`
 	// Declared is the method that the config names.
 	Declared *string `json:"declared"`
 	// Contradictions says in what the config and the tensors differ.
@@ -230,9 +230,9 @@ type Adapter struct {
 	// Kind is the method, such as "lora".
 	Kind *string `json:"kind"`
 	// Modules counts the matrices of the base that the adapter changes.
-	Modules *int64 `json:"modules"`
+	Modules *int64 `json:"modules" unit:"matrices"`
 	// Full counts the parameters of whole matrices that the adapter stores.
-	Full *int64 `json:"full"`
+	Full *int64 `json:"full" unit:"parameters"`
 	// Base is the model that the adapter's config names.
 	Base *string `json:"base"`
 }
@@ -241,21 +241,21 @@ type Adapter struct {
 type Index struct {
 	Present *bool `json:"present"`
 	// TensorsAbsent counts tensors that the index lists and no shard holds.
-	TensorsAbsent *int64 `json:"tensors_absent"`
+	TensorsAbsent *int64 `json:"tensors_absent" unit:"tensors"`
 	// TensorsUnlisted counts tensors that shards of the set hold and the index
 	// does not list.
-	TensorsUnlisted *int64 `json:"tensors_unlisted"`
+	TensorsUnlisted *int64 `json:"tensors_unlisted" unit:"tensors"`
 	// TensorsMisplaced counts tensors that lie in another shard than listed.
-	TensorsMisplaced *int64 `json:"tensors_misplaced"`
+	TensorsMisplaced *int64 `json:"tensors_misplaced" unit:"tensors"`
 	// ShardsAbsent counts shards that the index names and the source lacks.
-	ShardsAbsent *int64 `json:"shards_absent"`
+	ShardsAbsent *int64 `json:"shards_absent" unit:"shards"`
 	// ShardsUnlisted counts safetensors objects beside the index that it does
 	// not name.
-	ShardsUnlisted *int64 `json:"shards_unlisted"`
+	ShardsUnlisted *int64 `json:"shards_unlisted" unit:"shards"`
 	// PathsEscaping counts shard names that leave the index's folder.
 	PathsEscaping *int64 `json:"paths_escaping"`
 	// TotalSize is the declared total, where it is a whole number.
-	TotalSize *int64 `json:"total_size"`
+	TotalSize *int64 `json:"total_size" unit:"bytes"`
 	// TotalSizeState is ok, absent, zero, not_an_integer or mismatch.
 	TotalSizeState *string `json:"total_size_state"`
 	// Problems says each disagreement in words, the first of each kind by name.
@@ -265,7 +265,7 @@ type Index struct {
 // Shards is what the names of the form i-of-n say about the set.
 type Shards struct {
 	// Missing counts members of a numbered set that are not there.
-	Missing *int64 `json:"missing"`
+	Missing *int64 `json:"missing" unit:"files"`
 	// MissingNames lists the first of them.
 	MissingNames []string `json:"missing_names"`
 }
@@ -288,14 +288,14 @@ type Headers struct {
 // Objects is what the listing and the sniffing showed.
 type Objects struct {
 	// Unpinned counts objects that have neither an ETag nor a version id.
-	Unpinned *int64 `json:"unpinned"`
+	Unpinned *int64 `json:"unpinned" unit:"objects"`
 	// UnknownBytes is the size of all objects that were not understood.
-	UnknownBytes *int64 `json:"unknown_bytes"`
+	UnknownBytes *int64 `json:"unknown_bytes" unit:"bytes"`
 	// Skipped counts names in the listing that are not part of the artifact.
 	Skipped *int64 `json:"skipped"`
 	// Twofold counts objects that two formats explain at once, so that two programs
 	// can see two models in one.
-	Twofold *int64 `json:"twofold"`
+	Twofold *int64 `json:"twofold" unit:"objects"`
 }
 
 // SubmissionState says whether the submitter declared anything.

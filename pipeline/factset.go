@@ -135,18 +135,19 @@ func FactSetFrom(facts Facts, index []FactEntry) (*FactSet, error) {
 
 // Declare records everything that a submission states, with the basis declared. A
 // fact that is known already is left as it is: what is declared never overrides what
-// was measured. It also records submission.present. sub may be nil.
+// was measured. It also records submission.present and, as [FactSet.Contradict] does,
+// submission.contradictions. sub may be nil, and is not written to.
 func (s *FactSet) Declare(sub *Submission, object string) {
 	s.Set("submission.present", sub != nil, BasisMeasured)
-	if sub == nil {
-		return
-	}
-	for _, leaf := range leaves(reflect.ValueOf(*sub), "") {
-		if _, known := s.Entry(leaf.name); known {
-			continue
+	if sub != nil {
+		for _, leaf := range leaves(reflect.ValueOf(*sub), "") {
+			if _, known := s.Entry(leaf.name); known {
+				continue
+			}
+			s.Set(leaf.name, leaf.copied(), BasisDeclared, Evidence{Object: object, Where: "$." + leaf.name})
 		}
-		s.Set(leaf.name, leaf.value, BasisDeclared, Evidence{Object: object, Where: "$." + leaf.name})
 	}
+	s.Contradict(sub, object)
 }
 
 // SubmissionDigest names the content of a submission: SHA-256 of its
@@ -200,6 +201,18 @@ func stated(v any) any {
 type leaf struct {
 	name  string
 	value any
+}
+
+// copied returns the value, a list as one of its own: facts that are set later must not
+// write into what was submitted.
+func (l leaf) copied() any {
+	v := reflect.ValueOf(l.value)
+	if v.Kind() != reflect.Slice {
+		return l.value
+	}
+	out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+	reflect.Copy(out, v)
+	return out.Interface()
 }
 
 // leaves lists the non-nil values below v with their fact names. A list yields its

@@ -194,7 +194,8 @@ func TestFactSet_Declare(t *testing.T) {
 	var none pipeline.FactSet
 	none.Declare(nil, "x")
 	require.False(t, *none.Facts.Submission.Present)
-	require.Len(t, none.Index(), 1)
+	require.Equal(t, []string{}, none.Facts.Submission.Contradictions)
+	require.Len(t, none.Index(), 2)
 
 	sub := &pipeline.Submission{
 		Destination: pipeline.Destination{Country: ptr("worldwide")},
@@ -219,7 +220,7 @@ func TestFactSet_Declare(t *testing.T) {
 		require.Equal(t, pipeline.BasisDeclared, e.Basis)
 		require.Equal(t, []pipeline.Evidence{{Object: "sub.yaml", Where: "$." + name}}, e.Evidence)
 	}
-	require.Len(t, s.Index(), len(want)+2)
+	require.Len(t, s.Index(), len(want)+3)
 	_, known := s.Value("recipient.name")
 	require.False(t, known, "what the submission does not state stays unknown")
 

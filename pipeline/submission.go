@@ -17,11 +17,11 @@ type Submission struct {
 	Model          Model        `json:"model" yaml:"model"`
 	License        License      `json:"license" yaml:"license"`
 	Destination    Destination  `json:"destination" yaml:"destination"`
-	Recipient      Party        `json:"recipient" yaml:"recipient"`
-	EndUser        Party        `json:"end_user" yaml:"end_user"`
-	Intermediaries []Party      `json:"intermediaries" yaml:"intermediaries"`
-	Developer      Party        `json:"developer" yaml:"developer"`
-	Exporter       Party        `json:"exporter" yaml:"exporter"`
+	Recipient      Party        `json:"recipient" yaml:"recipient"`           // Recipient is who gets the weights.
+	EndUser        Party        `json:"end_user" yaml:"end_user"`             // EndUser is who will use them, where that is somebody else.
+	Intermediaries []Party      `json:"intermediaries" yaml:"intermediaries"` // Intermediaries are those between the exporter and the end user.
+	Developer      Party        `json:"developer" yaml:"developer"`           // Developer is who made the model.
+	Exporter       Party        `json:"exporter" yaml:"exporter"`             // Exporter is who sends the weights.
 	Ownership      Ownership    `json:"ownership" yaml:"ownership"`
 	Org            Organisation `json:"org" yaml:"org"`
 	Transfer       Transfer     `json:"transfer" yaml:"transfer"`
@@ -50,12 +50,12 @@ type Model struct {
 	Version *string `json:"version" yaml:"version"`
 	// Parameters is the number of parameters that the submitter states. It is held
 	// against what the headers show and never takes its place.
-	Parameters *int64 `json:"parameters" yaml:"parameters" unit:"parameters"`
+	Parameters *int64 `json:"parameters" yaml:"parameters" unit:"parameters" max:"1e18"`
 	// ModalityIn is what the model takes, ModalityOut what it makes.
 	ModalityIn  []string `json:"modality_in" yaml:"modality_in" values:"text,image,audio,video,code,other"`
 	ModalityOut []string `json:"modality_out" yaml:"modality_out" values:"text,image,audio,video,code,embedding,other"`
 	// ContextLength is the longest input, in tokens.
-	ContextLength *int64 `json:"context_length" yaml:"context_length" unit:"tokens"`
+	ContextLength *int64 `json:"context_length" yaml:"context_length" unit:"tokens" max:"1e18"`
 	// Capabilities is what the model was made for, in the words of the catalogues
 	// that rules refer to.
 	Capabilities []string `json:"capabilities" yaml:"capabilities" values:"speech_synthesis,ai_interactive_interface,personalised_push,speech_evaluation,automated_marking,general,other"`
@@ -113,8 +113,9 @@ type Party struct {
 	Name *string `json:"name" yaml:"name"`
 	// Aliases lists other names that the party is known by.
 	Aliases []string `json:"aliases" yaml:"aliases"`
-	Address *string  `json:"address" yaml:"address"`
-	Website *string  `json:"website" yaml:"website" is:"url"`
+	// Address and Website say where the party can be found.
+	Address *string `json:"address" yaml:"address"`
+	Website *string `json:"website" yaml:"website" is:"url"`
 	// Kind is what the party is.
 	Kind *string `json:"kind" yaml:"kind" values:"person,company,university,government,military,other"`
 	// Country is where the party is, HQCountry where its headquarters are.
@@ -194,6 +195,7 @@ type Transfer struct {
 
 // Grantee is who is let in by an access grant. It holds answers, never documents.
 type Grantee struct {
+	// ForeignPerson is true for a foreign person in the sense of 15 CFR 772.1.
 	ForeignPerson *bool `json:"foreign_person" yaml:"foreign_person"`
 	// Location is where the person is.
 	Location *string `json:"location" yaml:"location" is:"country"`
@@ -216,6 +218,7 @@ type Weights struct {
 
 // Publication is where the weights were made public.
 type Publication struct {
+	// URL is where they can be got, Date the first day on which they could.
 	URL  *string `json:"url" yaml:"url" is:"url"`
 	Date *string `json:"date" yaml:"date" is:"date"`
 	// Gated is true where a click, an account or an approval stands before them.
@@ -228,21 +231,25 @@ type Publication struct {
 
 // EndUse is what the recipient will do with the model.
 type EndUse struct {
-	Text       *string `json:"text" yaml:"text"`
-	Commercial *bool   `json:"commercial" yaml:"commercial"`
-	Research   *bool   `json:"research" yaml:"research"`
-	Military   *bool   `json:"military" yaml:"military"`
+	// Text says it in a sentence.
+	Text *string `json:"text" yaml:"text"`
+	// Commercial, Research and Military say whether it is such a use.
+	Commercial *bool `json:"commercial" yaml:"commercial"`
+	Research   *bool `json:"research" yaml:"research"`
+	Military   *bool `json:"military" yaml:"military"`
 	// MilitaryIntelligence and WMD (weapons of mass destruction) are the end uses of
 	// 15 CFR 744.
 	MilitaryIntelligence *bool `json:"military_intelligence" yaml:"military_intelligence"`
 	WMD                  *bool `json:"wmd" yaml:"wmd"`
-	CyberSurveillance    *bool `json:"cyber_surveillance" yaml:"cyber_surveillance"`
+	// CyberSurveillance is true for the end uses of Article 5 of Regulation (EU) 2021/821.
+	CyberSurveillance *bool `json:"cyber_surveillance" yaml:"cyber_surveillance"`
 	// HighRisk is true for a use of Annex III of Regulation (EU) 2024/1689.
 	HighRisk *bool `json:"high_risk" yaml:"high_risk"`
 }
 
 // Market is where the model, or a service built on it, is offered.
 type Market struct {
+	// EU, UK, US, California, NewYork, KR and CN are true where it is offered there.
 	EU         *bool `json:"eu" yaml:"eu"`
 	UK         *bool `json:"uk" yaml:"uk"`
 	US         *bool `json:"us" yaml:"us"`
@@ -258,22 +265,26 @@ type Market struct {
 type Training struct {
 	// Flops is the number of operations used in training, those of its bases
 	// included.
-	Flops Interval `json:"flops" yaml:"flops" unit:"operations"`
+	Flops Interval `json:"flops" yaml:"flops" unit:"operations" max:"1e40"`
 	// Tokens is the number of different tokens the model was trained on, Epochs how
 	// often each was seen.
-	Tokens *int64   `json:"tokens" yaml:"tokens" unit:"tokens"`
-	Epochs *float64 `json:"epochs" yaml:"epochs" unit:"passes"`
+	Tokens *int64   `json:"tokens" yaml:"tokens" unit:"tokens" max:"1e18"`
+	Epochs *float64 `json:"epochs" yaml:"epochs" unit:"passes" max:"1e18"`
 	// Hardware lists what the training ran on.
 	Hardware []Hardware `json:"hardware" yaml:"hardware"`
 	// Countries lists where it ran.
 	Countries []string `json:"countries" yaml:"countries" is:"country"`
-	Start     *string  `json:"start" yaml:"start" is:"date"`
-	End       *string  `json:"end" yaml:"end" is:"date"`
+	// Start and End are its first and its last day.
+	Start *string `json:"start" yaml:"start" is:"date"`
+	End   *string `json:"end" yaml:"end" is:"date"`
+	// EnergyKWh is the energy that it took, CostUSD what it cost.
 	EnergyKWh *float64 `json:"energy_kwh" yaml:"energy_kwh" unit:"kilowatt-hours"`
 	CostUSD   *float64 `json:"cost_usd" yaml:"cost_usd" unit:"US dollars"`
-	Optimizer *string  `json:"optimizer" yaml:"optimizer"`
-	Method    *string  `json:"method" yaml:"method"`
-	Objective *string  `json:"objective" yaml:"objective"`
+	// Optimizer is the algorithm, Method the kind of training, such as pre-training, Objective
+	// what was optimised.
+	Optimizer *string `json:"optimizer" yaml:"optimizer"`
+	Method    *string `json:"method" yaml:"method"`
+	Objective *string `json:"objective" yaml:"objective"`
 	// SummaryURL is where the public summary of the training content stands, on the
 	// template of the AI Office.
 	SummaryURL *string `json:"summary_url" yaml:"summary_url" is:"url"`
@@ -284,9 +295,10 @@ type Training struct {
 // Hardware is one kind of accelerator that a training ran on.
 type Hardware struct {
 	// Model is its name, such as "H100 SXM".
-	Model *string  `json:"model" yaml:"model"`
-	Count *int64   `json:"count" yaml:"count" unit:"accelerators"`
-	Hours *float64 `json:"hours" yaml:"hours" unit:"hours"`
+	Model *string `json:"model" yaml:"model"`
+	// Count is how many there were, Hours for how long each of them ran.
+	Count *int64   `json:"count" yaml:"count" unit:"accelerators" max:"1e9"`
+	Hours *float64 `json:"hours" yaml:"hours" unit:"hours" max:"1e12"`
 	// PeakTFLOPS is its dense peak at the precision of the training, in 10^12
 	// operations a second.
 	PeakTFLOPS *float64 `json:"peak_tflops" yaml:"peak_tflops" unit:"10^12 operations a second"`
@@ -308,12 +320,14 @@ type Hardware struct {
 
 // Finetune is the training that was added to a base.
 type Finetune struct {
-	Flops  Interval `json:"flops" yaml:"flops" unit:"operations"`
-	Tokens *int64   `json:"tokens" yaml:"tokens" unit:"tokens"`
+	Flops Interval `json:"flops" yaml:"flops" unit:"operations" max:"1e40"`
+	// Tokens is the number of different tokens of that training.
+	Tokens *int64 `json:"tokens" yaml:"tokens" unit:"tokens" max:"1e18"`
 }
 
 // Interval is a quantity known between two ends.
 type Interval struct {
+	// Lower is the least that it can be, Estimate the most likely, Upper the most.
 	Lower    *float64 `json:"lower" yaml:"lower"`
 	Estimate *float64 `json:"estimate" yaml:"estimate"`
 	Upper    *float64 `json:"upper" yaml:"upper"`
@@ -321,6 +335,7 @@ type Interval struct {
 
 // Base is a model from which this one was made, directly or through others.
 type Base struct {
+	// ID is its name, such as "example/base-7b", Digest names its bytes.
 	ID     *string `json:"id" yaml:"id"`
 	Digest *string `json:"digest" yaml:"digest" is:"digest"`
 	// Relation is how this model was made from it.
@@ -330,7 +345,7 @@ type Base struct {
 	// Access is who can get its weights.
 	Access *string `json:"access" yaml:"access" values:"published,gated,partner,closed"`
 	// Flops is the operations of its own training.
-	Flops Interval `json:"flops" yaml:"flops" unit:"operations"`
+	Flops Interval `json:"flops" yaml:"flops" unit:"operations" max:"1e40"`
 	// FlopsKnown is true where those operations are known, and false where they
 	// could not be found out, so that rules go by a third of a threshold in place of
 	// a third of them.
@@ -348,7 +363,8 @@ type Base struct {
 type Copyright struct {
 	// TDMOptOut is true where a policy identifies and follows reservations under
 	// Article 4(3) of Directive (EU) 2019/790.
-	TDMOptOut *bool    `json:"tdm_opt_out" yaml:"tdm_opt_out"`
+	TDMOptOut *bool `json:"tdm_opt_out" yaml:"tdm_opt_out"`
+	// PolicyURL is where that policy stands, Crawlers lists the names of the crawlers used.
 	PolicyURL *string  `json:"policy_url" yaml:"policy_url" is:"url"`
 	Crawlers  []string `json:"crawlers" yaml:"crawlers"`
 }
@@ -390,6 +406,7 @@ type Data struct {
 // USBulk counts persons or devices of the United States by category of bulk
 // sensitive personal data (28 CFR 202.205).
 type USBulk struct {
+	// Each counts those whose data of that category the model was trained on.
 	HumanGenomic       *int64 `json:"human_genomic" yaml:"human_genomic" unit:"persons"`
 	OtherOmic          *int64 `json:"other_omic" yaml:"other_omic" unit:"persons"`
 	Biometric          *int64 `json:"biometric" yaml:"biometric" unit:"persons"`
@@ -401,6 +418,7 @@ type USBulk struct {
 
 // Dataset is one set of data that the model was trained on.
 type Dataset struct {
+	// ID is the name by which the set is published, Name what people call it.
 	ID   *string `json:"id" yaml:"id"`
 	Name *string `json:"name" yaml:"name"`
 	// License is an SPDX id or a LicenseRef.
@@ -442,7 +460,7 @@ type Claims struct {
 	// FrameworkURL is where the developer's published safety framework stands.
 	FrameworkURL *string `json:"framework_url" yaml:"framework_url" is:"url"`
 	// RetentionYears is for how long the record of decisions is kept.
-	RetentionYears *int64 `json:"retention_years" yaml:"retention_years" unit:"years"`
+	RetentionYears *int64 `json:"retention_years" yaml:"retention_years" unit:"years" max:"1000"`
 }
 
 // Document is a piece of evidence that lies elsewhere.

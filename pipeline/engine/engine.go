@@ -143,8 +143,10 @@ type run struct {
 	facts       pipeline.FactSet
 	inspections []pipeline.Inspection
 	submission  *pipeline.Submission
-	notes       []string
-	zips        zips
+	// declared names where the submission was read from.
+	declared string
+	notes    []string
+	zips     zips
 	// wishless names the readers that failed when they were asked for a wish.
 	wishless map[string]bool
 }
@@ -332,6 +334,7 @@ func (r *run) declare() error {
 	if name == "" {
 		name = "submission"
 	}
+	r.declared = name
 	r.facts.Declare(r.submission, name)
 	return nil
 }
@@ -357,6 +360,8 @@ func (r *run) derive(ctx context.Context) {
 		}
 		r.inspections = append(r.inspections, status)
 	}
+	// Only now is known what the artifact shows.
+	r.facts.Contradict(r.submission, r.declared)
 }
 
 func (r *run) objectFacts() {

@@ -35,6 +35,9 @@ datasets:
   - id: web
 `
 
+// digits are those of a digest.
+const digits = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 func TestLoadReadsEveryKey(t *testing.T) {
 	t.Parallel()
 	sub, err := load(t, full)
@@ -111,6 +114,36 @@ func TestLoadRefuses(t *testing.T) {
 		"empty text":         {"recipient:\n  name: \"  \"\n", "weighbridge.yaml:2:9: this text is empty"},
 		"control character":  {"recipient:\n  name: \"a\\e[2Jb\"\n", "weighbridge.yaml:2:9: this text holds a control character"},
 		"long text":          {"end_use:\n  text: " + strings.Repeat("a", 10_001) + "\n", "weighbridge.yaml:2:9: this text is longer"},
+		"element null":       {"datasets:\n  - ~\n", "weighbridge.yaml:2:5: this element of a list is empty"},
+		"text null":          {"recipient:\n  aliases: [a, null]\n", "weighbridge.yaml:2:16: this element of a list is empty"},
+		"word of a list":     {"model:\n  modality_in: [text, smell]\n", `weighbridge.yaml:2:23: "smell" is no kind of modality_in: it is one of text, image, audio, video, code, other`},
+		"word in capitals":   {"weights: {access: Published}\n", `weighbridge.yaml:1:19: "Published" is no kind of access: write published`},
+		"word with a space":  {"transfer: {kind: hosted API}\n", `weighbridge.yaml:1:18: "hosted API" is no kind of transfer: write hosted_api`},
+		"kind in a list":     {"documents:\n  - kind: letter\n", `weighbridge.yaml:2:11: "letter" is no kind of document: it is one of licence, compute_statement`},
+		"country in a list":  {"transfer:\n  handled_in: [DE, EU]\n", `weighbridge.yaml:2:20: "EU" is no country code: use the two letters of ISO 3166-1, as in DE`},
+		"place in a list":    {"destination: {onward: [Worldwide]}\n", `weighbridge.yaml:1:24: "Worldwide" is no country code: write worldwide`},
+		"country of a party": {"intermediaries:\n  - name: a\n    hq_country: usa\n", `weighbridge.yaml:3:17: "usa" is no country code`},
+		"no such day":        {"publication: {date: 2026-02-30}\n", `weighbridge.yaml:1:21: "2026-02-30" is no day of the calendar: write year, month and day as in 2026-01-31`},
+		"no leap day":        {"training: {end: 2025-02-29}\n", `weighbridge.yaml:1:17: "2025-02-29" is no day`},
+		"day and hour":       {"training: {start: 2026-01-01T00:00:00Z}\n", "is no day of the calendar"},
+		"year zero":          {"training: {start: '0000-01-01'}\n", "is no day of the calendar"},
+		"address":            {"publication: {url: example.org/x}\n", `weighbridge.yaml:1:20: "example.org/x" is no web address: write it as in https://example.org/page`},
+		"other scheme":       {"license: {link: 'file:///etc/passwd'}\n", "is no web address"},
+		"script":             {"license: {link: 'javascript:alert(1)'}\n", "is no web address"},
+		"no host":            {"license: {link: 'https:///x'}\n", "is no web address"},
+		"space in address":   {"license: {link: 'https://example.org/a b'}\n", "is no web address"},
+		"user in address":    {"license: {link: 'https://me:pass@example.org/'}\n", "a web address names no user and no password"},
+		"digest":             {"bases:\n  - digest: md5:00\n", `weighbridge.yaml:2:13: "md5:00" is no digest: it is sha256: and 64 digits`},
+		"digest in capitals": {"bases: [{digest: 'sha256:" + strings.ToUpper(digits) + "'}]\n", "is no digest"},
+		"negative percent":   {"ownership: {listed_percent: -1}\n", "weighbridge.yaml:1:29: this number is not negative (percent)"},
+		"percent":            {"ownership: {listed_percent: 101}\n", "weighbridge.yaml:1:29: this number is too large to be true: it is at most 100 (percent)"},
+		"share":              {"training: {hardware: [{model: a}, {utilisation: 40}]}\n", "weighbridge.yaml:1:49: this number is too large to be true: it is at most 1 (share from 0 to 1)"},
+		"tokens":             {"training: {tokens: 1000000000000000001}\n", "weighbridge.yaml:1:20: this number is too large to be true: it is at most 1,000,000,000,000,000,000 (tokens)"},
+		"epochs":             {"training: {epochs: 2e18}\n", "it is at most 1,000,000,000,000,000,000 (passes)"},
+		"operations":         {"training: {flops: {upper: 1e41}}\n", "weighbridge.yaml:1:27: this number is too large to be true: it is at most 1e+40 (operations)"},
+		"no number":          {"training: {energy_kwh: .nan}\n", "weighbridge.yaml:1:24: energy_kwh is no number that can be compared"},
+		"range in a list":    {"bases:\n  - flops: {estimate: 5, upper: 4}\n", "weighbridge.yaml:2:33: upper is below estimate"},
+		"bulk":               {"data: {us_bulk: {health: -5}}\n", "weighbridge.yaml:1:26: a number of persons is not negative"},
 		"alias":              {"destination: &a {country: DE}\nrecipient: *a\n", "weighbridge.yaml:2:12: aliases are not used here"},
 		"merge key":          {"destination:\n  <<: {country: DE}\n", "weighbridge.yaml:2:3: merge keys are not used here"},
 		"two documents":      {"weights: {access: gated}\n---\nweights: {access: gated}\n", "the file holds more than one document"},
@@ -128,6 +161,33 @@ func TestLoadRefuses(t *testing.T) {
 			require.NotEmpty(t, e.Hint)
 		})
 	}
+}
+
+// An address that is refused may hold a password or a signature.
+func TestLoadShowsNoSecretsOfAddresses(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"s3://me:hidden@bucket/x", "https://me:hidden@example.org/", "ftp://example.org/?X-Amz-Signature=hidden", "https://me:hidden@exa mple.org/"} {
+		_, err := load(t, "publication: {url: '"+address+"'}\n")
+		require.ErrorIs(t, err, pipeline.ErrInvalid)
+		require.NotContains(t, err.Error(), "hidden")
+	}
+}
+
+func TestAnswers_AreCounted(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"destination: {country: DE}\n":                        1,
+		"destination: {country: DE, onward: [FR, IT]}\n":      2,
+		"datasets: []\n":                                      1,
+		"datasets: [{id: a, license: MIT}, {id: b}]\n":        3,
+		"training: {flops: {upper: 1e25}, tokens: 1}\n":       2,
+		"model: {id: ~, name: a}\nweights: {access: gated}\n": 2,
+	} {
+		sub, err := load(t, text)
+		require.NoError(t, err)
+		require.Equal(t, want, submission.Answers(sub), text)
+	}
+	require.Zero(t, submission.Answers(nil))
 }
 
 func TestLoadReportsAllFaultsAtOnce(t *testing.T) {

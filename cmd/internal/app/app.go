@@ -57,6 +57,8 @@ type Run struct {
 	NoRules bool
 	// Keep asks for copies of what was read.
 	Keep bool
+	// NoSubmission leaves a submission at the source's root alone.
+	NoSubmission bool
 }
 
 var tool = pipeline.Tool{Name: "weighbridge", Version: Version}
@@ -97,8 +99,11 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 		ParseSubmission: func(text []byte) (*pipeline.Submission, error) {
 			return submission.Load(bytes.NewReader(text), pipeline.SubmissionName)
 		}}
+	if run.NoSubmission {
+		req.ParseSubmission = nil
+	}
 	if run.Submission != "" {
-		if req.Submission, err = loadSubmission(run.Submission); err != nil {
+		if req.Submission, err = LoadSubmission(run.Submission); err != nil {
 			return nil, err
 		}
 	}
@@ -117,11 +122,14 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 	return w, nil
 }
 
-func loadSubmission(path string) (*pipeline.Submission, error) {
+// LoadSubmission reads a submission from a file. An error matches
+// [pipeline.ErrUsage] where the file cannot be opened, and else is one of
+// [submission.Load].
+func LoadSubmission(path string) (*pipeline.Submission, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the submission file cannot be opened", Err: err,
-			Hint: "name an existing file with --submission"}
+			Hint: "name an existing file; \"weighbridge submission init\" writes one to fill in"}
 	}
 	defer func() { _ = f.Close() }()
 	return submission.Load(f, path)

@@ -166,7 +166,7 @@ Begin with: weighbridge demo
 	f.StringVar(&s.SecretAccessKey, "secret-access-key", "", "secret key; other users can see it in the process list, so AWS_SECRET_ACCESS_KEY is better")
 	f.StringVar(&s.SessionToken, "session-token", "", "session token (or AWS_SESSION_TOKEN)")
 	f.BoolVar(&s.Anonymous, "anonymous", false, "send unsigned requests, for public buckets")
-	root.AddCommand(c.checkCommand(), c.gateCommand(), c.inspectCommand(), c.queueCommand(), c.rulesCommand(),
+	root.AddCommand(c.checkCommand(), c.gateCommand(), c.inspectCommand(), c.queueCommand(), c.rulesCommand(), c.submissionCommand(),
 		c.auditCommand(), c.demoCommand(), c.versionCommand())
 	return root
 }

@@ -13,17 +13,18 @@ import (
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/policy"
 	"weighbridge/pipeline/report"
+	"weighbridge/pipeline/submission"
 )
 
 func (c *cli) rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "List, show, test, compare and apply rule packs",
-		Long:  "Rules shows what rule packs say, runs the examples that they carry, compares them, and\njudges the cases of the queue again.\n" + helpExit,
+		Long:  "Rules shows what rule packs say and which facts they can name, runs the examples that\nthey carry, compares them, and judges the cases of the queue again.\n" + helpExit,
 		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.rulesList(), c.rulesShow(), c.rulesTest(), c.rulesDiff(), c.rulesExplain(),
+	cmd.AddCommand(c.rulesList(), c.rulesShow(), c.rulesTest(), c.rulesFacts(), c.rulesSchema(), c.rulesDiff(), c.rulesExplain(),
 		c.rulesRejudge("preview", "Say which stored cases would change under other rules",
 			"Preview judges every case of the queue again, from its stored facts and without a look at\nany bucket, and says whose verdict or findings would change. It writes nothing.", false),
 		c.rulesRejudge("apply", "Judge the stored cases again",
@@ -203,6 +204,47 @@ func testTable(w io.Writer, reports []policy.TestReport) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (c *cli) rulesFacts() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "facts",
+		Short: "Show every fact that rules can name, and the rules that use it",
+		Long: `Facts writes what each fact is, its type and unit, the words that it may be, who
+establishes it, and which rules of the packs that ship read it or ask for it.
+` + helpExit,
+		Args: exactly(),
+	}
+	f := formatFlag(cmd, "markdown", "json")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		groups, err := policy.ShippedFacts()
+		if err != nil {
+			return err
+		}
+		if f.json() {
+			return report.JSON(c.env.Stdout, groups)
+		}
+		return policy.WriteFacts(c.env.Stdout, groups)
+	}
+	return cmd
+}
+
+func (c *cli) rulesSchema() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "schema",
+		Short: "Write the JSON Schema of a submission, or of a report",
+		Long:  "Schema writes a JSON Schema, draft 2020-12, for editors and other programs.\n" + helpExit,
+		Args:  exactly(),
+	}
+	of := &format{value: "submission", allowed: []string{"submission", "report"}}
+	cmd.Flags().Var(of, "of", strings.Join(of.allowed, " or "))
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if of.value == "report" {
+			return report.JSON(c.env.Stdout, report.Schema())
+		}
+		return report.JSON(c.env.Stdout, submission.Schema())
+	}
+	return cmd
 }
 
 func counted(n int, noun string) string {

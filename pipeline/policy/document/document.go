@@ -171,7 +171,7 @@ func inPlainWords(message string) string {
 	}
 	switch message {
 	case "no documents in stream":
-		return "the file is empty"
+		return "the file is empty: it holds nothing but comments"
 	case "expected single document, found multiple":
 		return "the file holds more than one document: take out the line \"---\" between them"
 	}
