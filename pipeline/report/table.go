@@ -386,36 +386,35 @@ func established(method string) string {
 	return ", by " + strings.ReplaceAll(strings.ReplaceAll(method, "declared", "declaration"), "+", " and ")
 }
 
+// findings writes what enforced rules found in full. What packs would have done that only
+// report is told in short: it changes nothing, and JSON has all of it.
 func (t *table) findings(r *pipeline.Report) {
 	if len(r.Packs) == 0 {
 		return
 	}
-	var names []string
+	var enforcing, reporting []string
 	for _, p := range r.Packs {
-		name := p.Name + " version " + p.Version
 		if p.Mode == pipeline.ModeReport {
-			name += " (report only)"
+			reporting = append(reporting, Clean(p.Name))
+		} else {
+			enforcing = append(enforcing, Clean(p.Name)+" version "+Clean(p.Version))
 		}
-		names = append(names, name)
 	}
-	t.row("Rules", "%s, as of %s", Clean(strings.Join(names, ", ")), r.AsOf)
+	if len(enforcing) == 0 {
+		enforcing = []string{"no pack enforces"}
+	}
+	t.row("Rules", "%s, as of %s", strings.Join(enforcing, ", "), r.AsOf)
+	shown := 0
 	for i, f := range r.Findings {
-		if i == mostRows {
+		if f.Mode == pipeline.ModeReport {
+			continue
+		}
+		if shown == mostRows {
 			t.row("", "and %s", plural(int64(len(r.Findings)-i), "more finding"))
 			break
 		}
-		name := f.Rule
-		if name == "" {
-			name = f.Pack
-		}
-		outcome := string(f.Effect)
-		if f.Outcome == pipeline.OutcomeUndetermined {
-			outcome = "undecided"
-		}
-		if f.Mode == pipeline.ModeReport {
-			outcome += ", report only"
-		}
-		t.row("", "%s (%s): %s", Clean(name), outcome, Clean(f.Message))
+		shown++
+		t.finding(f)
 		if len(f.Missing) > 0 {
 			t.hang("", "  ", "unknown: "+Clean(strings.Join(f.Missing, ", ")))
 		}
@@ -423,24 +422,66 @@ func (t *table) findings(r *pipeline.Report) {
 			t.hang("", "  ", "known on weaker grounds than the rule accepts: "+Clean(strings.Join(f.ReliedOn, ", ")))
 		}
 	}
-	if len(r.Findings) == 0 {
-		t.row("", "no rule matched")
+	if shown == 0 {
+		t.row("", "no enforced rule matched")
+	}
+	if len(reporting) > 0 {
+		t.reported(r, reporting)
 	}
 }
 
-// questions lists what a reviewer will ask for, each once.
-func (t *table) questions(r *pipeline.Report) {
-	var asked []string
+// finding writes one finding on one line.
+func (t *table) finding(f pipeline.Finding) {
+	outcome := string(f.Effect)
+	if f.Outcome == pipeline.OutcomeUndetermined {
+		outcome = "undecided"
+	}
+	if f.Stale {
+		outcome += ", stale"
+	}
+	if f.Unverified {
+		outcome += ", source not verified"
+	}
+	t.row("", "%s (%s): %s", Clean(cmp.Or(f.Rule, f.Pack)), outcome, Clean(f.Message))
+}
+
+// mostReported is how many matches of packs that only report are spelled out.
+const mostReported = 6
+
+// reported says what the packs that only report would have done.
+func (t *table) reported(r *pipeline.Report, packs []string) {
+	t.row("Reported", "%s only report and change no verdict", strings.Join(packs, ", "))
+	var matched []pipeline.Finding
+	open := map[string]int64{}
 	for _, f := range r.Findings {
-		for _, name := range slices.Concat(f.Ask, f.Missing) {
-			if !slices.Contains(asked, name) && !pipeline.Measurable(name) {
-				asked = append(asked, name)
-			}
+		switch {
+		case f.Mode != pipeline.ModeReport:
+		case f.Outcome == pipeline.OutcomeMatched && f.Effect != pipeline.EffectInfo:
+			matched = append(matched, f)
+		case f.Outcome == pipeline.OutcomeUndetermined:
+			open[f.Pack]++
 		}
 	}
-	if len(asked) > 0 {
-		t.row("To answer", "%s, in a file given by --submission", Clean(strings.Join(asked, ", ")))
+	slices.SortStableFunc(matched, func(a, b pipeline.Finding) int { return weightOf(a.Effect) - weightOf(b.Effect) })
+	for i, f := range matched {
+		if i == mostReported {
+			t.row("", "and %s", plural(int64(len(matched)-i), "more match"))
+			break
+		}
+		t.finding(f)
 	}
+	if len(open) > 0 {
+		var parts []string
+		for _, pack := range slices.Sorted(maps.Keys(open)) {
+			parts = append(parts, Clean(pack)+" "+Count(open[pack]))
+		}
+		t.row("", "cannot be decided: %s", strings.Join(parts, ", "))
+	}
+}
+
+// weightOf orders effects, strongest first.
+func weightOf(e pipeline.Effect) int {
+	return slices.Index([]pipeline.Effect{pipeline.EffectBlock, pipeline.EffectReview, pipeline.EffectWarn, pipeline.EffectInfo}, e)
 }
 
 // numbered finds the number of a shard in its name.

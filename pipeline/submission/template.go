@@ -206,7 +206,7 @@ func explanation(f vocabulary.Field, above string) string {
 // line is what stands behind the colon; ok is false where Load would refuse it, or
 // where it is too long to be of use.
 func (k Known) line() (text string, ok bool) {
-	f, group, found := find(k.Fact)
+	f, group, found := vocabulary.Find(k.Fact)
 	if !found {
 		return "", false
 	}
@@ -240,24 +240,4 @@ func proposed(f vocabulary.Field, text, group string) (string, bool) {
 		return "", false
 	}
 	return strconv.QuoteToASCII(text), true
-}
-
-// find returns the field of a fact and the key of its group.
-func find(fact string) (f vocabulary.Field, group string, ok bool) {
-	fields := vocabulary.Submission()
-	for part := range strings.SplitSeq(fact, ".") {
-		key, _, _ := strings.Cut(part, "[")
-		i := slices.IndexFunc(fields, func(f vocabulary.Field) bool { return f.Key == key })
-		if i < 0 {
-			return f, "", false
-		}
-		group, f, fields = f.Key, fields[i], nil
-		switch f.Kind {
-		case vocabulary.Group, vocabulary.List:
-			fields = vocabulary.Fields(f.Element)
-		case vocabulary.Range:
-			fields = f.Ends()
-		}
-	}
-	return f, group, true
 }

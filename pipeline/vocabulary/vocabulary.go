@@ -166,6 +166,27 @@ func Submission() []Field { return Fields(reflect.TypeFor[pipeline.Submission]()
 // Facts lists the groups of all facts.
 func Facts() []Field { return Fields(reflect.TypeFor[pipeline.Facts]()) }
 
+// Find returns the field of a fact that a submission can state, such as
+// "datasets[0].license", and the key of its group; ok is false where there is none.
+func Find(fact string) (f Field, group string, ok bool) {
+	fields := Submission()
+	for part := range strings.SplitSeq(fact, ".") {
+		key, _, _ := strings.Cut(part, "[")
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Key == key })
+		if i < 0 {
+			return f, "", false
+		}
+		group, f, fields = f.Key, fields[i], nil
+		switch f.Kind {
+		case Group, List:
+			fields = Fields(f.Element)
+		case Range:
+			fields = f.Ends()
+		}
+	}
+	return f, group, true
+}
+
 // FirstSentence cuts a description after its first sentence.
 func FirstSentence(doc string) string {
 	for at := 0; ; {
