@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"sort"
@@ -57,6 +58,25 @@ func (s *FactSet) Forget(name string) {
 	}
 	field.SetZero()
 	delete(s.entries, name)
+}
+
+// ForgetAll makes a group or a list unknown with everything in it, so that an
+// [Assessor] can start anew. A prefix that names no fact is a fault of the program:
+// ForgetAll panics.
+func (s *FactSet) ForgetAll(prefix string) {
+	field, err := locate(reflect.ValueOf(&s.Facts).Elem(), prefix, false)
+	if errors.Is(err, errGroupUnknown) {
+		return
+	}
+	if err != nil {
+		panic(fmt.Sprintf("facts %q: %v", prefix, err))
+	}
+	field.SetZero()
+	for name := range s.entries {
+		if rest, below := strings.CutPrefix(name, prefix); below && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			delete(s.entries, name)
+		}
+	}
 }
 
 // Entry returns the entry of a fact; ok is false where the fact is unknown.
@@ -181,6 +201,10 @@ func jsonName(f reflect.StructField) string {
 	return name
 }
 
+// errGroupUnknown: a group on the way to a fact has no value, so that nothing below it
+// is known.
+var errGroupUnknown = errors.New("the group is unknown")
+
 // locate walks from the facts struct to the field that a name names. With grow, nil
 // group pointers on the way are allocated and lists grow by one.
 func locate(v reflect.Value, name string, grow bool) (reflect.Value, error) {
@@ -189,7 +213,7 @@ func locate(v reflect.Value, name string, grow bool) (reflect.Value, error) {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
 				if !grow {
-					return v, fmt.Errorf("the group is unknown")
+					return v, errGroupUnknown
 				}
 				v.Set(reflect.New(v.Type().Elem()))
 			}

@@ -85,6 +85,30 @@ func TestFactSet_Lists(t *testing.T) {
 	require.Panics(t, func() { s.Set("datasets[3].id", "gap", pipeline.BasisDeclared) })
 }
 
+func TestFactSet_ForgetAll(t *testing.T) {
+	t.Parallel()
+	var s pipeline.FactSet
+	s.Set("licenses", []pipeline.Licensed{{Of: "this model"}}, pipeline.BasisDeclared)
+	s.Set("licenses[0].terms.commercial", true, pipeline.BasisDeclared)
+	s.Set("licensing.id", "MIT", pipeline.BasisDeclared)
+	s.Set("license.declared", "mit", pipeline.BasisDeclared)
+	s.Set("adapter.kind", "lora", pipeline.BasisMeasured)
+
+	s.ForgetAll("licenses")
+	require.Nil(t, s.Facts.Licenses)
+	require.Len(t, s.Index(), 3, "neighbours with a longer or shorter name stay")
+	s.ForgetAll("licensing.own")
+	require.Len(t, s.Index(), 3)
+	s.ForgetAll("licensing")
+	require.Equal(t, pipeline.Licensing{}, s.Facts.Licensing)
+	s.ForgetAll("adapter")
+	require.Nil(t, s.Facts.Adapter)
+	s.ForgetAll("adapter.kind")
+	require.Equal(t, []string{"license.declared"}, []string{s.Index()[0].Name})
+	require.Len(t, s.Index(), 1)
+	require.Panics(t, func() { s.ForgetAll("licence") })
+}
+
 func TestFactSet_PanicsOnFaultsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
