@@ -13,6 +13,7 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/licence"
 	"weighbridge/pipeline/policy"
 )
 
@@ -184,6 +185,65 @@ func TestIntegrity(t *testing.T) {
 			}
 			require.Len(t, findings, 1)
 			require.Equal(t, tc.rule, findings[0].Rule)
+		})
+	}
+}
+
+// A pack that does not know whether it applies asks once, also where its rules accept
+// different bases.
+func TestProvenance_AsksOnce(t *testing.T) {
+	t.Parallel()
+	pack, err := policy.Embedded("provenance")
+	require.NoError(t, err)
+	findings := judge(t, pack, facts(measured("submission.present", false)))
+	require.Len(t, findings, 1)
+	require.Equal(t, []string{"signature.present"}, findings[0].Missing)
+	require.Equal(t, []string{"signature.present"}, findings[0].Ask)
+	require.Contains(t, findings[0].Message, "applies: signature.present is unknown.")
+
+	require.Empty(t, judge(t, pack, facts(measured("submission.present", false), measured("signature.present", false))))
+}
+
+// The licence pack over what the assessor makes of a submission.
+func TestLicence_OverASubmission(t *testing.T) {
+	t.Parallel()
+	pack, err := policy.Embedded("licence")
+	require.NoError(t, err)
+	text := func(s string) *string { return &s }
+	yes, no, users := true, false, int64(700_000_001)
+	finetune := func(id, license string) pipeline.Base {
+		return pipeline.Base{ID: text(id), Relation: text("finetune"), License: text(license)}
+	}
+	peaceful := pipeline.EndUse{Commercial: &yes, Military: &no, MilitaryIntelligence: &no, WMD: &no}
+	for name, tc := range map[string]struct {
+		sub  pipeline.Submission
+		want []string // rule and outcome
+	}{
+		"free all through": {pipeline.Submission{License: pipeline.License{Declared: text("apache-2.0")}, EndUse: peaceful,
+			Bases: []pipeline.Base{finetune("a/b", "mit")}}, nil},
+		"no base": {pipeline.Submission{License: pipeline.License{Declared: text("apache-2.0")}, Bases: []pipeline.Base{}, EndUse: peaceful}, nil},
+		"bases not stated": {pipeline.Submission{License: pipeline.License{Declared: text("apache-2.0")}, EndUse: peaceful},
+			[]string{"LIC-BASE undetermined"}},
+		"llama under another name, for too many users": {pipeline.Submission{
+			Model: pipeline.Model{Name: text("Acme 8B"), Attributions: []string{}, NoticeFile: &no}, License: pipeline.License{Declared: text("mit")},
+			Bases: []pipeline.Base{finetune("meta/l", "llama3.1")}, Org: pipeline.Organisation{MonthlyUsers: &users}, EndUse: pipeline.EndUse{Commercial: &yes, Military: &yes}},
+			[]string{"LIC-03 matched", "LIC-04-ATTRIBUTION matched", "LIC-04-NOTICE matched", "LIC-05-USERS matched", "LIC-08-MILITARY matched", "LIC-08-TRADE undetermined"}},
+		"gemma without its restrictions": {pipeline.Submission{Model: pipeline.Model{NoticeFile: &yes}, License: pipeline.License{Declared: text("mit")},
+			Bases: []pipeline.Base{finetune("g/g", "gemma")}, EndUse: pipeline.EndUse{Commercial: &yes, Military: &no, MilitaryIntelligence: &no, WMD: &no}},
+			[]string{"LIC-06 matched", "LIC-08-TRADE undetermined"}},
+		"non-commercial, sold": {pipeline.Submission{License: pipeline.License{Declared: text("apache-2.0")}, Bases: []pipeline.Base{finetune("n/c", "cc-by-nc-4.0")}, EndUse: peaceful},
+			[]string{"LIC-01-COMMERCIAL matched", "LIC-01-OTHERWISE matched", "LIC-09 matched"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set := &pipeline.FactSet{}
+			set.Declare(&tc.sub, "submission")
+			require.NoError(t, licence.Assessor{}.Assess(set, today))
+			var got []string
+			for _, f := range judge(t, pack, set) {
+				got = append(got, f.Rule+" "+string(f.Outcome))
+			}
+			require.Equal(t, tc.want, got)
 		})
 	}
 }
