@@ -117,6 +117,9 @@ type Params struct {
 	StoredElements *int64 `json:"stored_elements" unit:"elements"`
 	// Declared is the largest count that the artifact states of itself.
 	Declared *int64 `json:"declared" unit:"parameters"`
+	// Contradictions says where Declared is more than two in a hundred off what the
+	// tensors hold: above Upper, or below every way of counting them.
+	Contradictions []string `json:"contradictions"`
 	// ByDType and ByComponent each sum to Estimate.
 	ByDType     map[string]int64 `json:"by_dtype" unit:"parameters"`
 	ByComponent map[string]int64 `json:"by_component" unit:"parameters"`

@@ -1,7 +1,7 @@
 package pipeline
 
 // GGUF is what the GGUF files of an artifact say of themselves. A nil value is unknown;
-// all are where there is no such file.
+// counts are zero, and lists of what was found empty, where there is no such file.
 type GGUF struct {
 	// Files counts the GGUF files that could be read, Version is the lowest version of
 	// the format among them.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"sort"
@@ -255,6 +256,10 @@ func jsonName(f reflect.StructField) string {
 	return name
 }
 
+// errGroupUnknown: a group on the way to a fact has no value, so that nothing below it
+// is known.
+var errGroupUnknown = errors.New("the group is unknown")
+
 // locate walks from the facts struct to the field that a name names. With grow, nil
 // group pointers on the way are allocated and lists grow by one.
 func locate(v reflect.Value, name string, grow bool) (reflect.Value, error) {
@@ -263,7 +268,7 @@ func locate(v reflect.Value, name string, grow bool) (reflect.Value, error) {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
 				if !grow {
-					return v, fmt.Errorf("the group is unknown")
+					return v, errGroupUnknown
 				}
 				v.Set(reflect.New(v.Type().Elem()))
 			}

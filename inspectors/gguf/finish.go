@@ -61,9 +61,6 @@ func (h *Header) whole(key string) (int64, bool) {
 // against each other, and states what the files declare.
 func (r *run) Finish(readings *pipeline.Readings, facts *pipeline.FactSet) {
 	splits, problems, evidence := r.splits()
-	if len(r.headers) == 0 && len(splits) == 0 {
-		return
-	}
 	paths := slices.Sorted(maps.Keys(r.headers))
 	for _, p := range paths {
 		readings.Tables = append(readings.Tables, r.headers[p].Table)
@@ -93,9 +90,6 @@ func (r *run) Finish(readings *pipeline.Readings, facts *pipeline.FactSet) {
 }
 
 func (r *run) headerFacts(facts *pipeline.FactSet, paths []string) {
-	if len(paths) == 0 {
-		return
-	}
 	version := int64(MaxVersion)
 	var unknown int64
 	var evidence []pipeline.Evidence
@@ -106,7 +100,9 @@ func (r *run) headerFacts(facts *pipeline.FactSet, paths []string) {
 			evidence = append(evidence, h.Table.Evidence())
 		}
 	}
-	facts.Set("gguf.version", version, pipeline.BasisParsed, pipeline.Evidence{Object: paths[0], Where: "bytes=4-7"})
+	if len(paths) > 0 {
+		facts.Set("gguf.version", version, pipeline.BasisParsed, pipeline.Evidence{Object: paths[0], Where: "bytes=4-7"})
+	}
 	facts.Set("gguf.types_unknown", unknown, pipeline.BasisMeasured, evidence...)
 }
 

@@ -257,7 +257,9 @@ func TestFinish_Declared(t *testing.T) {
 func TestFinish_NoGGUF(t *testing.T) {
 	t.Parallel()
 	out, _, _ := run(t, map[string][]byte{"readme.txt": []byte("words")})
-	require.Equal(t, pipeline.GGUF{}, out.Report.Facts.GGUF)
+	none := int64(0)
+	require.Equal(t, pipeline.GGUF{Files: &none, Splits: &none, SplitsMissing: &none, SplitsMissingNames: []string{}, TensorsMissing: &none,
+		TypesUnknown: &none, Problems: []string{}}, out.Report.Facts.GGUF, "that there is none is known")
 }
 
 // FuzzHeader: whatever the bytes are, the answer is a header whose tensors lie in the

@@ -30,6 +30,7 @@ func (s *scale) report() {
 		s.addInterval(&s.sum, g.adds)
 		s.add(&here, g.adds.estimate)
 	}
+	contradictions := s.miscounted()
 	s.raise(here)
 	set("objects.unknown_bytes", int64(min(s.unknown, math.MaxInt64)))
 	set("params.stored_elements", int64(min(s.stored, math.MaxInt64)))
@@ -55,6 +56,7 @@ func (s *scale) report() {
 	}
 	set("params.by_dtype", byDType)
 	set("params.by_component", byComponent)
+	set("params.contradictions", contradictions)
 	set("params.lower", int64(s.sum.lower))
 	set("params.estimate", int64(s.sum.estimate))
 	set("params.upper", int64(s.sum.upper))
@@ -74,6 +76,42 @@ func (s *scale) report() {
 	set("params.effective_lower", int64(s.sum.lower))
 	set("params.effective_estimate", int64(s.sum.estimate))
 	set("params.effective_upper", int64(s.sum.upper))
+}
+
+// tolerance is how far a declared count may be off: publishers round, and leave small
+// parts out.
+const tolerance = 1.02
+
+// miscounted holds the declared count against the tensors, before it raises the upper
+// end. Too few is fewer than any honest counter would find: the largest set of files
+// alone, or the plain sum of shapes where weights are packed.
+func (s *scale) miscounted() []string {
+	out := []string{}
+	declared := s.facts.Facts.Params.Declared
+	if declared == nil || s.overflow {
+		return out
+	}
+	least := min(s.sum.lower, s.stored)
+	if largest := s.facts.Facts.Params.LargestSet; largest != nil {
+		least = min(least, uint64(*largest))
+	}
+	n := float64(*declared)
+	switch {
+	case n > float64(s.sum.upper)*tolerance:
+		out = append(out, fmt.Sprintf("the artifact declares %s parameters; its tensors hold %s at most", commas(*declared), commas(int64(min(s.sum.upper, math.MaxInt64)))))
+	case n*tolerance < float64(least):
+		out = append(out, fmt.Sprintf("the artifact declares %s parameters; its tensors hold %s at least", commas(*declared), commas(int64(min(least, math.MaxInt64)))))
+	}
+	return out
+}
+
+// commas writes a count with a comma between every three digits.
+func commas(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }
 
 // raise lets a declared count, and the whole of which this is a part, raise the upper

@@ -81,8 +81,10 @@ func comparePaths(p, q path) int {
 	})
 }
 
-// sortPaths orders paths and drops repeats.
+// sortPaths returns paths in order, without repeats. What it is given stays as it is:
+// dropping repeats in place would leave empty paths behind for the next who looks.
 func sortPaths(paths []path) []path {
+	paths = slices.Clone(paths)
 	slices.SortFunc(paths, comparePaths)
 	return slices.CompactFunc(paths, func(a, b path) bool { return comparePaths(a, b) == 0 })
 }
