@@ -208,13 +208,22 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 	if len(matched) > 0 {
 		return judgment{ruling: ruling{truth: yes}, matched: matched}, nil
 	}
-	// That no element matches says something only where the list is all of it.
+	// That no element matches says something only where the list is all of it, or where
+	// none could match.
 	basis, known := v.basis(r.list)
-	switch {
-	case !known:
-		j.add(ruling{missing: []path{r.list}})
-	case weaker(basis, r.Accept):
+	if known && !weaker(basis, r.Accept) {
+		return j, nil
+	}
+	if j.truth == no {
+		never, err := r.when.never(ctx, v, r.Accept)
+		if err != nil || never {
+			return j, err
+		}
+	}
+	if known {
 		j.add(ruling{reliedOn: []path{r.list}})
+	} else {
+		j.add(ruling{missing: []path{r.list}})
 	}
 	return j, nil
 }
