@@ -65,6 +65,15 @@ func TestForEachElement(t *testing.T) {
 		require.Equal(t, []string{"datasets"}, got[0].Missing)
 		require.Equal(t, `"The rule" cannot be decided: datasets is unknown.`, got[0].Message)
 	})
+	t.Run("elements that lack the same fact", func(t *testing.T) {
+		t.Parallel()
+		r := rule{when: `it.license == "none" && data.personal`, list: "datasets"}
+		got := judge(t, loadText(t, r.text()), facts(datasets(
+			declared("datasets[0].license", "none"), declared("datasets[1].license", "none"), declared("datasets[2].id", "c"))...))
+		require.Len(t, got, 1)
+		require.Equal(t, []string{"data.personal", "datasets[2].license"}, got[0].Missing)
+		require.Equal(t, `"The rule" cannot be decided: data.personal and datasets[2].license are unknown.`, got[0].Message)
+	})
 	t.Run("list unknown, and no element could match", func(t *testing.T) {
 		t.Parallel()
 		either := rule{when: `submission.present && it.license == "none"`, list: "datasets"}

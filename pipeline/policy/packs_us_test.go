@@ -199,6 +199,8 @@ func TestUSEarAsksOneQuestion(t *testing.T) {
 			require.Equal(t, pipeline.OutcomeUndetermined, got[0].Outcome)
 			require.Equal(t, tc.missing, got[0].Missing)
 			require.Equal(t, tc.reliedOn, got[0].ReliedOn)
+			require.ElementsMatch(t, slices.Concat(tc.missing, tc.reliedOn), got[0].Ask)
+			require.NotContains(t, got[0].Message, ": ,")
 		})
 	}
 	require.Empty(t, judge(t, embedded(t, "us-ear"), facts(list, measured("transfer.us_nexus", false))))

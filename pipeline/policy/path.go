@@ -83,6 +83,7 @@ func comparePaths(p, q path) int {
 
 // sortPaths orders paths and drops repeats.
 func sortPaths(paths []path) []path {
+	paths = slices.Clone(paths)
 	slices.SortFunc(paths, comparePaths)
 	return slices.CompactFunc(paths, func(a, b path) bool { return comparePaths(a, b) == 0 })
 }
