@@ -130,7 +130,6 @@ func TestFactSet_Lists(t *testing.T) {
 	require.Panics(t, func() { s.Set("datasets[3].id", "gap", pipeline.BasisDeclared) })
 }
 
-
 func TestFactSet_PanicsOnFaultsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

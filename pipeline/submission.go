@@ -184,6 +184,10 @@ type Transfer struct {
 	USPersonSupport *bool `json:"us_person_support" yaml:"us_person_support"`
 	// HandledIn lists the countries in which equipment or hosting is handled.
 	HandledIn []string `json:"handled_in" yaml:"handled_in" is:"country"`
+	// USNexus is true where the law of the United States may reach the transfer: the
+	// weights come from there or leave from there, or a person of the United States
+	// takes part.
+	USNexus *bool `json:"us_nexus" yaml:"us_nexus"`
 	// FromEU is true where the weights leave the customs territory of the Union.
 	FromEU *bool `json:"from_eu" yaml:"from_eu"`
 	// FromUK and FromJP are the same for the United Kingdom and Japan.
@@ -406,6 +410,10 @@ type Data struct {
 // USBulk counts persons or devices of the United States by category of bulk
 // sensitive personal data (28 CFR 202.205).
 type USBulk struct {
+	// Any is true where the data holds anything of these categories about persons or
+	// devices of the United States, in however small a number, and in whatever form:
+	// anonymised data counts.
+	Any *bool `json:"any" yaml:"any"`
 	// Each counts those whose data of that category the model was trained on.
 	HumanGenomic       *int64 `json:"human_genomic" yaml:"human_genomic" unit:"persons"`
 	OtherOmic          *int64 `json:"other_omic" yaml:"other_omic" unit:"persons"`

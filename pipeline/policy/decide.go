@@ -77,6 +77,15 @@ func (x *expression) decide(ctx context.Context, v *view, it *item, accept pipel
 	return got, err
 }
 
+// never tells whether the facts outside the list make the expression false for every
+// element that the list could have. The error is not nil only where ctx ended.
+func (x *expression) never(ctx context.Context, v *view, accept pipeline.Basis) (bool, error) {
+	unknown, weak := x.holes(v, nil, accept)
+	whole := hole{seen: path{{name: element}}, name: path{{name: element}}}
+	got, err := x.evaluate(ctx, v, nil, append(slices.Concat(unknown, weak), whole))
+	return got.truth == no, err
+}
+
 // restingOn keeps those of several weak facts that hold the ruling up by
 // themselves: without one of them alone it is undecided. Where each could be spared
 // because of the others, the ruling rests on all.

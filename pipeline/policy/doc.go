@@ -56,7 +56,8 @@
 // A rule with "for" is evaluated once for each element. Each element that matches
 // gives a finding, whatever else is unknown. Where none matches and some cannot be
 // decided, one finding names what is missing in all of them. A list that is not in
-// the index may be longer than it looks, so that it is missing as well.
+// the index may be longer than it looks, so that it is missing as well, unless other
+// facts make the expression false for every element that it could have.
 //
 // An evaluation that fails (an overflow, a key that a map lacks, too many steps)
 // leaves the rule undetermined, with the reason in the message.

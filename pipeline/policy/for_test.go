@@ -65,6 +65,38 @@ func TestForEachElement(t *testing.T) {
 		require.Equal(t, []string{"datasets"}, got[0].Missing)
 		require.Equal(t, `"The rule" cannot be decided: datasets is unknown.`, got[0].Message)
 	})
+	t.Run("elements that lack the same fact", func(t *testing.T) {
+		t.Parallel()
+		r := rule{when: `it.license == "none" && data.personal`, list: "datasets"}
+		got := judge(t, loadText(t, r.text()), facts(datasets(
+			declared("datasets[0].license", "none"), declared("datasets[1].license", "none"), declared("datasets[2].id", "c"))...))
+		require.Len(t, got, 1)
+		require.Equal(t, []string{"data.personal", "datasets[2].license"}, got[0].Missing)
+		require.Equal(t, `"The rule" cannot be decided: data.personal and datasets[2].license are unknown.`, got[0].Message)
+	})
+	t.Run("list unknown, and no element could match", func(t *testing.T) {
+		t.Parallel()
+		either := rule{when: `submission.present && it.license == "none"`, list: "datasets"}
+		require.Empty(t, judge(t, loadText(t, either.text()), facts(measured("submission.present", false))))
+		require.Empty(t, judge(t, loadText(t, either.text()), facts(measured("submission.present", false), declared("datasets[0].license", "none"))))
+		got := judge(t, loadText(t, either.text()), facts(measured("submission.present", true)))
+		require.Len(t, got, 1)
+		require.Equal(t, []string{"datasets"}, got[0].Missing)
+		either.accept = "measured"
+		got = judge(t, loadText(t, either.text()), facts(declared("submission.present", false)))
+		require.Len(t, got, 1, "too weak to lift the rule")
+		require.Equal(t, []string{"datasets"}, got[0].Missing)
+		require.Empty(t, judge(t, loadText(t, either.text()), facts(datasets(measured("submission.present", false))...)))
+	})
+	t.Run("list unknown, and the element decides nothing by itself", func(t *testing.T) {
+		t.Parallel()
+		never := rule{when: `it.reason == "a" && it.upper < 0 && params.lower > 5`, list: "params.widened_by"}
+		require.Empty(t, judge(t, loadText(t, never.text()), facts(measured("params.lower", int64(5)))))
+		require.Len(t, judge(t, loadText(t, never.text()), facts(measured("params.lower", int64(6)))), 1)
+		texts := rule{when: `it == "" && params.lower > 5`, list: "architecture.contradictions"}
+		require.Empty(t, judge(t, loadText(t, texts.text()), facts(measured("params.lower", int64(5)))))
+		require.Len(t, judge(t, loadText(t, texts.text()), facts(measured("params.lower", int64(6)))), 1)
+	})
 	t.Run("list perhaps longer, no match", func(t *testing.T) {
 		t.Parallel()
 		got := judge(t, loadText(t, licence.text()), facts(declared("datasets[0].license", "MIT")))

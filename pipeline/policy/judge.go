@@ -127,15 +127,17 @@ func (c *caseOf) combine() {
 	if len(open) < 2 {
 		return
 	}
+	// The question is one: whoever goes on without a submission answers for all of it.
+	// With a submission, each rule asks for a quorum of its own.
 	f := pipeline.Finding{
 		Pack: c.Pack.Name, Title: c.Pack.Title, Mode: c.Mode, Outcome: pipeline.OutcomeUndetermined,
-		Effect: open[0].Effect, Quorum: open[0].Quorum, Cite: []pipeline.Citation{}, Evidence: []pipeline.FindingEvidence{},
+		Effect: open[0].Effect, Quorum: pipeline.QuorumOne, Cite: []pipeline.Citation{}, Evidence: []pipeline.FindingEvidence{},
 	}
 	var rules []string
 	for _, one := range open {
 		rules = append(rules, one.Rule)
 		f.Missing, f.ReliedOn, f.Ask = append(f.Missing, one.Missing...), append(f.ReliedOn, one.ReliedOn...), append(f.Ask, one.Ask...)
-		f.Effect, f.Quorum = strongest(effects, f.Effect, one.Effect), strongest(quorums, f.Quorum, one.Quorum)
+		f.Effect = strongest(effects, f.Effect, one.Effect)
 		f.Stale, f.Unverified = f.Stale || one.Stale, f.Unverified || one.Unverified
 	}
 	f.Missing, f.ReliedOn, f.Ask = unique(f.Missing), unique(f.ReliedOn), unique(f.Ask)
@@ -253,13 +255,22 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 	if len(matched) > 0 {
 		return judgment{ruling: ruling{truth: yes}, matched: matched}, nil
 	}
-	// That no element matches says something only where the list is all of it.
+	// That no element matches says something only where the list is all of it, or where
+	// none could match.
 	basis, known := v.basis(r.list)
-	switch {
-	case !known:
-		j.add(ruling{missing: []path{r.list}})
-	case weaker(basis, r.Accept):
+	if known && !weaker(basis, r.Accept) {
+		return j, nil
+	}
+	if j.truth == no {
+		never, err := r.when.never(ctx, v, r.Accept)
+		if err != nil || never {
+			return j, err
+		}
+	}
+	if known {
 		j.add(ruling{reliedOn: []path{r.list}})
+	} else {
+		j.add(ruling{missing: []path{r.list}})
 	}
 	return j, nil
 }

@@ -11,6 +11,7 @@ import (
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/compute"
 	"weighbridge/pipeline/directives"
+	"weighbridge/pipeline/licence"
 	"weighbridge/pipeline/screening"
 )
 
@@ -35,7 +36,7 @@ func (a *App) assessors(lists config.Lists) ([]pipeline.Assessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []pipeline.Assessor{compute.Assessor{}, compute.Data{}, screen, &directives.Assessor{List: told}}, nil
+	return []pipeline.Assessor{compute.Assessor{}, compute.Data{}, licence.Assessor{}, screen, &directives.Assessor{List: told}}, nil
 }
 
 func screeningDate(lists config.Lists) (made time.Time, err error) {
