@@ -169,6 +169,7 @@ func (t *table) facts(r *pipeline.Report) {
 		t.row("", "with its base: %s", weight(pipeline.Params{Lower: p.EffectiveLower, Estimate: p.EffectiveEstimate, Upper: p.EffectiveUpper}))
 	}
 	t.architecture(r.Facts.Architecture)
+	t.submission(r.Facts.Submission.Contradictions)
 	problems := r.Facts.Index.Problems
 	for i, problem := range problems {
 		if i == mostAlike {
@@ -311,6 +312,17 @@ func (t *table) architecture(a pipeline.Architecture) {
 			break
 		}
 		t.row("", "contradiction: %s", Clean(c))
+	}
+}
+
+// submission shows in what a submission differs from what was found.
+func (t *table) submission(contradictions []string) {
+	for i, c := range contradictions {
+		if i == mostAlike {
+			t.row("", "and %s", plural(int64(len(contradictions)-i), "more contradiction"))
+			return
+		}
+		t.row(first(i, "Submission"), "contradiction: %s", Clean(c))
 	}
 }
 
