@@ -142,13 +142,48 @@ func (s *FactSet) Declare(sub *Submission, object string) {
 	s.Set("submission.present", sub != nil, BasisMeasured)
 	if sub != nil {
 		for _, leaf := range leaves(reflect.ValueOf(*sub), "") {
-			if _, known := s.Entry(leaf.name); known {
+			if _, known := s.Entry(leaf.name); known || s.beyond(leaf.name) {
 				continue
 			}
+			restore := s.below(leaf.name)
 			s.Set(leaf.name, leaf.copied(), BasisDeclared, Evidence{Object: object, Where: "$." + leaf.name})
+			restore()
 		}
 	}
 	s.Contradict(sub, object)
+}
+
+// beyond tells whether a name is of an element that its list, which is known already,
+// does not have.
+func (s *FactSet) beyond(name string) bool {
+	_, err := locate(reflect.ValueOf(&s.Facts).Elem(), name, false)
+	return err != nil && strings.Contains(name, "[")
+}
+
+// below returns a function that puts the facts below a list back, once the list was set
+// as a whole: elements that were found hold, and those behind the new end stay.
+func (s *FactSet) below(name string) (restore func()) {
+	field, err := locate(reflect.ValueOf(&s.Facts).Elem(), name, false)
+	if err != nil || field.Kind() != reflect.Slice || field.Len() == 0 {
+		return func() {}
+	}
+	old := reflect.MakeSlice(field.Type(), field.Len(), field.Len())
+	reflect.Copy(old, field)
+	values := map[string]any{}
+	for known := range s.entries {
+		if strings.HasPrefix(known, name+"[") {
+			values[known], _ = s.Value(known)
+		}
+	}
+	return func() {
+		if n := field.Len(); n < old.Len() {
+			field.Set(reflect.AppendSlice(field, old.Slice(n, old.Len())))
+		}
+		for known, value := range values {
+			entry := s.entries[known]
+			s.Set(known, value, entry.Basis, entry.Evidence...)
+		}
+	}
 }
 
 // SubmissionDigest names the content of a submission: SHA-256 of its

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -229,6 +230,36 @@ func TestFactSet_Declare(t *testing.T) {
 	v, known := empty.Value("datasets")
 	require.True(t, known, "an empty list is an answer")
 	require.Empty(t, v)
+}
+
+// What was found of the elements of a list holds, whatever the submission states of it.
+func TestFactSet_DeclareKeepsWhatWasFoundInLists(t *testing.T) {
+	t.Parallel()
+	var s pipeline.FactSet
+	for i, id := range []string{"a", "b"} {
+		s.Set(fmt.Sprintf("bases[%d].id", i), id, pipeline.BasisParsed)
+	}
+	s.Set("documents", []pipeline.Document{}, pipeline.BasisMeasured)
+	sub := &pipeline.Submission{
+		Bases:     []pipeline.Base{{ID: ptr("x"), License: ptr("MIT")}},
+		Documents: []pipeline.Document{{}, {Kind: ptr("kyc")}},
+	}
+	digest := pipeline.SubmissionDigest(sub)
+	s.Declare(sub, "sub.yaml")
+	require.Equal(t, []pipeline.Base{{ID: ptr("a"), License: ptr("MIT")}, {ID: ptr("b")}}, s.Facts.Bases)
+	require.Equal(t, digest, pipeline.SubmissionDigest(sub))
+	e, _ := s.Entry("bases[0].id")
+	require.Equal(t, pipeline.BasisParsed, e.Basis)
+	e, _ = s.Entry("bases[0].license")
+	require.Equal(t, pipeline.BasisDeclared, e.Basis)
+	require.Empty(t, s.Facts.Documents, "a list that is known as a whole gets no elements")
+	_, err := pipeline.FactSetFrom(s.Facts, s.Index())
+	require.NoError(t, err)
+
+	var later pipeline.FactSet
+	later.Declare(sub, "sub.yaml")
+	later.Set("bases[0].id", "found", pipeline.BasisParsed)
+	require.Equal(t, digest, pipeline.SubmissionDigest(sub), "facts and submission share no list")
 }
 
 func TestSubmissionDigest(t *testing.T) {

@@ -142,3 +142,36 @@ func TestSubmission_NeverOverridesWhatWasMeasured(t *testing.T) {
 	facts.Declare(given, "submission")
 	require.Equal(t, int64(15), *facts.Facts.Training.Tokens)
 }
+
+// What derivers find after the submission was declared is held against it.
+func TestSubmission_ContradictionsAreFactsOfEveryRun(t *testing.T) {
+	t.Parallel()
+	_, s := store()
+	measures := deriver{"measures", func(_ context.Context, _ *pipeline.Readings, facts *pipeline.FactSet) error {
+		facts.Set("training.tokens", int64(15), pipeline.BasisMeasured)
+		facts.Set("params.stored_elements", int64(9000), pipeline.BasisMeasured)
+		facts.Set("params.lower", int64(9000), pipeline.BasisMeasured)
+		facts.Set("params.upper", int64(9000), pipeline.BasisMeasured)
+		return nil
+	}}
+	e := engine.Engine{Derivers: []pipeline.Deriver{measures}}
+	given := &pipeline.Submission{
+		Model:    pipeline.Model{Parameters: ptr(int64(7000))},
+		Training: pipeline.Training{Tokens: ptr(int64(5))},
+	}
+	r := weigh(t, e, engine.Request{Store: s, Submission: given, SubmissionName: "given.yaml"}).Report
+	require.Equal(t, []string{
+		"training.tokens: the submission states 5, and 15 was found (measured).",
+		"model.parameters: the submission states 7,000 parameters, and the headers show 9,000.",
+	}, r.Facts.Submission.Contradictions)
+
+	back, err := pipeline.FactSetFrom(r.Facts, r.FactsIndex)
+	require.NoError(t, err)
+	stored, known := back.Value("submission.contradictions")
+	require.True(t, known, "a stored case is judged again with them")
+	require.Len(t, stored, 2)
+
+	none := run(t, e, s)
+	require.NotNil(t, none.Facts.Submission.Contradictions)
+	require.Empty(t, none.Facts.Submission.Contradictions)
+}

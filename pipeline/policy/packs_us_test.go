@@ -4,27 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/policy"
 )
-
-func embedded(t testing.TB, name string) *policy.Pack {
-	t.Helper()
-	pack, err := policy.Embedded(name)
-	require.NoError(t, err)
-	return pack
-}
-
-func dayOf(t testing.TB, date string) time.Time {
-	t.Helper()
-	on, err := time.Parse(time.DateOnly, date)
-	require.NoError(t, err)
-	return on
-}
 
 // findingsOf returns the findings of one rule.
 func findingsOf(findings []pipeline.Finding, rule string) []pipeline.Finding {
@@ -36,7 +21,7 @@ func nexus(more ...fact) []fact {
 	return append([]fact{declared("transfer.us_nexus", true)}, more...)
 }
 
-const operations = "training.flops.upper"
+const flopsUpper = "training.flops.upper"
 
 func TestUSWeightsAreThreeValued(t *testing.T) {
 	t.Parallel()
@@ -51,7 +36,7 @@ func TestUSWeightsAreThreeValued(t *testing.T) {
 			[]fact{attested("weights.access", "published")}, pipeline.OutcomeNotMatched, nil, nil,
 		},
 		"published and attested, compute over the line": {
-			[]fact{attested("weights.access", "published"), declared(operations, over)}, pipeline.OutcomeNotMatched, nil, nil,
+			[]fact{attested("weights.access", "published"), declared(flopsUpper, over)}, pipeline.OutcomeNotMatched, nil, nil,
 		},
 		"closed, compute unknown": {
 			[]fact{declared("weights.access", "closed")}, pipeline.OutcomeUndetermined, []string{"training.flops"}, []string{},
@@ -63,21 +48,21 @@ func TestUSWeightsAreThreeValued(t *testing.T) {
 			[]fact{declared("weights.access", "published")}, pipeline.OutcomeUndetermined, []string{"training.flops"}, []string{"weights.access"},
 		},
 		"declared published, compute over the line": {
-			[]fact{declared("weights.access", "published"), declared(operations, over)},
+			[]fact{declared("weights.access", "published"), declared(flopsUpper, over)},
 			pipeline.OutcomeUndetermined, []string{}, []string{"weights.access"},
 		},
 		"declared published, compute attested below the line": {
-			[]fact{declared("weights.access", "published"), attested(operations, under)}, pipeline.OutcomeNotMatched, nil, nil,
+			[]fact{declared("weights.access", "published"), attested(flopsUpper, under)}, pipeline.OutcomeNotMatched, nil, nil,
 		},
 		"closed, compute estimated below the line": {
-			[]fact{declared("weights.access", "closed"), {operations, under, pipeline.BasisEstimated}},
+			[]fact{declared("weights.access", "closed"), {flopsUpper, under, pipeline.BasisEstimated}},
 			pipeline.OutcomeUndetermined, []string{}, []string{"training.flops"},
 		},
 		"closed, compute on the line": {
-			[]fact{declared("weights.access", "closed"), declared(operations, over)}, pipeline.OutcomeMatched, []string{}, []string{},
+			[]fact{declared("weights.access", "closed"), declared(flopsUpper, over)}, pipeline.OutcomeMatched, []string{}, []string{},
 		},
 		"gated is not published": {
-			[]fact{declared("weights.access", "gated"), declared(operations, over)}, pipeline.OutcomeMatched, []string{}, []string{},
+			[]fact{declared("weights.access", "gated"), declared(flopsUpper, over)}, pipeline.OutcomeMatched, []string{}, []string{},
 		},
 		"nothing known": {
 			nil, pipeline.OutcomeUndetermined, []string{"training.flops", "weights.access"}, []string{},
@@ -118,7 +103,7 @@ func TestUSWeightsAreOnTheBooks(t *testing.T) {
 
 func TestUSFindingsOnTheDay(t *testing.T) {
 	t.Parallel()
-	frontier := nexus(declared(operations, 3e26), declared("training.cost_usd", 2e8),
+	frontier := nexus(declared(flopsUpper, 3e26), declared("training.cost_usd", 2e8),
 		declared("market.new_york", true), declared("market.california", true), declared("org.revenue_usd", int64(600_000_000)))
 	owned := nexus(declared("ownership.listed_percent", 50.0))
 	bulk := []fact{
@@ -148,8 +133,8 @@ func TestUSFindingsOnTheDay(t *testing.T) {
 		"bulk data, the day before":  {"us-data", "US-DSP", "2025-04-07", bulk, map[string]pipeline.Effect{}},
 		"bulk data, from that day":   {"us-data", "US-DSP-01-GENOMIC", "2025-04-08", bulk, map[string]pipeline.Effect{"US-DSP-01-GENOMIC": pipeline.EffectReview, "US-DSP-01-GENOMIC-MEMORISED": pipeline.EffectBlock}},
 		"bulk data, today":           {"us-data", "US-DSP-01-GENOMIC", "2026-11-23", bulk, map[string]pipeline.Effect{"US-DSP-01-GENOMIC": pipeline.EffectReview, "US-DSP-01-GENOMIC-MEMORISED": pipeline.EffectBlock}},
-		"weights, before 2025-05-13": {"us-ear", "US-WGT-01", "2025-05-12", nexus(declared(operations, 1e26), declared("weights.access", "closed")), map[string]pipeline.Effect{}},
-		"weights, since 2025-05-13":  {"us-ear", "US-WGT-01", "2025-05-13", nexus(declared(operations, 1e26), declared("weights.access", "closed")), map[string]pipeline.Effect{"US-WGT-01": pipeline.EffectReview}},
+		"weights, before 2025-05-13": {"us-ear", "US-WGT-01", "2025-05-12", nexus(declared(flopsUpper, 1e26), declared("weights.access", "closed")), map[string]pipeline.Effect{}},
+		"weights, since 2025-05-13":  {"us-ear", "US-WGT-01", "2025-05-13", nexus(declared(flopsUpper, 1e26), declared("weights.access", "closed")), map[string]pipeline.Effect{"US-WGT-01": pipeline.EffectReview}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -170,6 +170,7 @@ func (t *table) facts(r *pipeline.Report) {
 	}
 	t.architecture(r.Facts.Architecture)
 	t.training(r.Facts)
+	t.submission(r.Facts.Submission.Contradictions)
 	problems := r.Facts.Index.Problems
 	for i, problem := range problems {
 		if i == mostAlike {
@@ -312,6 +313,17 @@ func (t *table) architecture(a pipeline.Architecture) {
 			break
 		}
 		t.row("", "contradiction: %s", Clean(c))
+	}
+}
+
+// submission shows in what a submission differs from what was found.
+func (t *table) submission(contradictions []string) {
+	for i, c := range contradictions {
+		if i == mostAlike {
+			t.row("", "and %s", plural(int64(len(contradictions)-i), "more contradiction"))
+			return
+		}
+		t.row(first(i, "Submission"), "contradiction: %s", Clean(c))
 	}
 }
 

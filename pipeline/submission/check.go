@@ -253,16 +253,16 @@ func negative(f vocabulary.Field) string {
 }
 
 func tooLarge(f vocabulary.Field) string {
-	text := "this number is too large to be true: it is at most " + Amount(f.Max)
+	text := "this number is too large to be true: it is at most " + amount(f.Max)
 	if f.Unit != "" {
 		text += " (" + f.Unit + ")"
 	}
 	return text
 }
 
-// Amount writes a number from zero for a person: up to 10^21 with commas, above that as
+// amount writes a number from zero for a person: up to 10^21 with commas, above that as
 // a power of ten.
-func Amount(n float64) string {
+func amount(n float64) string {
 	if n > 1e21 || n != math.Trunc(n) {
 		return strconv.FormatFloat(n, 'g', -1, 64)
 	}

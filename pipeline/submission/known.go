@@ -55,9 +55,9 @@ func (k *knowing) weight(p *pipeline.Params) {
 	if p.Estimate == nil || *p.Estimate == 0 {
 		return
 	}
-	from := "measured: exactly " + Amount(float64(*p.Estimate))
+	from := "measured: exactly " + amount(float64(*p.Estimate))
 	if p.Lower == nil || p.Upper == nil || *p.Lower != *p.Upper {
-		from = "measured: the most likely count, " + Amount(float64(*p.Estimate))
+		from = "measured: the most likely count, " + amount(float64(*p.Estimate))
 	}
 	k.add("model.parameters", *p.Estimate, from)
 }

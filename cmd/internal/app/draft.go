@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/report"
 	"weighbridge/pipeline/submission"
 )
 
@@ -65,17 +66,17 @@ func configs(kept []pipeline.Kept) []pipeline.Config {
 
 // about says what was found, in sentences.
 func about(r *pipeline.Report) []string {
-	lines := []string{fmt.Sprintf("Read without rules: %d files, %s bytes; pin %s.", len(r.Artifact.Objects), submission.Amount(float64(r.Artifact.Bytes)), r.Artifact.PinDigest)}
+	lines := []string{fmt.Sprintf("What was read is pinned as %s.", r.Artifact.PinDigest)}
 	p := r.Facts.Params
 	switch {
 	case p.Estimate == nil || p.Lower == nil || *p.Estimate == 0:
 		lines = append(lines, "No weights were found.")
 	case p.Upper != nil && *p.Lower == *p.Upper:
-		lines = append(lines, "Parameters: exactly "+submission.Amount(float64(*p.Estimate))+".")
+		lines = append(lines, "Parameters: exactly "+report.Count(*p.Estimate)+".")
 	case p.Upper != nil:
-		lines = append(lines, fmt.Sprintf("Parameters: %s to %s.", submission.Amount(float64(*p.Lower)), submission.Amount(float64(*p.Upper))))
+		lines = append(lines, fmt.Sprintf("Parameters: %s to %s.", report.Count(*p.Lower), report.Count(*p.Upper)))
 	default:
-		lines = append(lines, fmt.Sprintf("Parameters: at least %s.", submission.Amount(float64(*p.Lower))))
+		lines = append(lines, fmt.Sprintf("Parameters: at least %s.", report.Count(*p.Lower)))
 	}
 	if a := r.Facts.Architecture; a.Family != nil && *a.Family != "" {
 		text := "Architecture: " + plain(*a.Family)
