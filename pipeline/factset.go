@@ -69,19 +69,13 @@ func (s *FactSet) ForgetAll(prefix string) {
 	if _, err := locate(reflect.ValueOf(new(Facts)).Elem(), prefix, true); err != nil {
 		panic(fmt.Sprintf("fact %q: %v", prefix, err))
 	}
-	var names []string
 	for name := range s.entries {
 		if rest, below := strings.CutPrefix(name, prefix); below && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-			names = append(names, name)
+			delete(s.entries, name)
 		}
 	}
-	// The longest first, so that elements go before the list that holds them.
-	sort.Slice(names, func(i, j int) bool { return len(names[i]) > len(names[j]) })
-	for _, name := range names {
-		s.Forget(name)
-	}
-	field, err := locate(reflect.ValueOf(&s.Facts).Elem(), prefix, false)
-	if err == nil && field.Kind() == reflect.Slice {
+	// The group or list is replaced and not emptied: copies of the facts may share it.
+	if field, err := locate(reflect.ValueOf(&s.Facts).Elem(), prefix, false); err == nil {
 		field.SetZero()
 	}
 }

@@ -77,7 +77,8 @@ type uses struct{ rules, packs, asked []use }
 func (uses) find(all []use, name string, f words.Field) []string {
 	out := []string{}
 	for _, u := range all {
-		if u.fact == name || f.Kind == words.Range && strings.HasPrefix(u.fact, name+".") {
+		// Who looks at the texts of a list names the list.
+		if u.fact == name || u.fact == name+"[]" || f.Kind == words.Range && strings.HasPrefix(u.fact, name+".") {
 			if !slices.Contains(out, u.by) {
 				out = append(out, u.by)
 			}

@@ -325,14 +325,20 @@ func TestSeedArticleJointReview(t *testing.T) {
 	require.Equal(t, []string{"JP", "KR", "TW", "US"}, got[0].Offices)
 }
 
-// Without a submission the pack weighs and asks nothing more, so that the case of a
+// Without a submission there is SEED-01 and one combined question, so that the case of a
 // bare model needs what SEED-01 needs.
 func TestSeedArticleOnABareModel(t *testing.T) {
 	t.Parallel()
 	got := judge(t, embedded(t, "seed-article"), facts(append(weight(70_553_706_496, 70_553_706_496, 70_553_706_496),
 		measured("submission.present", false))...))
-	require.Len(t, got, 1)
+	require.Len(t, got, 2)
 	require.Equal(t, "SEED-01", got[0].Rule)
-	require.Equal(t, pipeline.QuorumOne, got[0].Quorum)
-	require.Empty(t, got[0].Offices)
+	require.Empty(t, got[1].Rule)
+	require.Equal(t, pipeline.OutcomeUndetermined, got[1].Outcome)
+	require.Contains(t, got[1].Message, "No submission was given, so 7 rules")
+	require.Subset(t, got[1].Missing, []string{"datasets", "destination.country", "training.hardware", "transfer.intermediary_count"})
+	for _, f := range got {
+		require.Equal(t, pipeline.QuorumOne, f.Quorum)
+		require.Empty(t, f.Offices)
+	}
 }

@@ -60,7 +60,12 @@ func TestSeedArticle(t *testing.T) {
 				require.Empty(t, findings)
 				return
 			}
-			require.Len(t, findings, 1)
+			if present, _ := set.Value("submission.present"); tc.rule != "" && present == false {
+				require.Len(t, findings, 2)
+				require.Contains(t, findings[1].Message, "No submission was given")
+			} else {
+				require.Len(t, findings, 1)
+			}
 			require.Equal(t, tc.outcome, findings[0].Outcome)
 			require.Equal(t, tc.rule, findings[0].Rule)
 			require.Equal(t, tc.missing, findings[0].Missing)

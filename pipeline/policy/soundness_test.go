@@ -58,7 +58,7 @@ func TestEveryFactIsUnknownByDefault(t *testing.T) {
 		require.Equal(t, pipeline.OutcomeUndetermined, findings[0].Outcome, name)
 		want := name
 		// An interval is one fact.
-		for _, interval := range []string{"training.flops", "finetune.flops", "compute.active"} {
+		for _, interval := range []string{"training.flops", "finetune.flops", "compute.active", "compute.declared", "compute.finetune_declared"} {
 			if strings.HasPrefix(name, interval+".") {
 				want = interval
 			}

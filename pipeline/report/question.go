@@ -31,10 +31,14 @@ func Questions(r *pipeline.Report) []Question {
 	var out []Question
 	at := map[string]int{}
 	for _, f := range r.Findings {
-		if f.Outcome == pipeline.OutcomeNotMatched {
-			continue
+		var wanted []string
+		switch f.Outcome {
+		case pipeline.OutcomeMatched:
+			wanted = f.Ask
+		case pipeline.OutcomeUndetermined:
+			wanted = slices.Concat(f.Missing, f.ReliedOn)
 		}
-		for _, name := range slices.Concat(f.Missing, f.ReliedOn, f.Ask) {
+		for _, name := range wanted {
 			field, _, ok := vocabulary.Find(name)
 			if !ok || pipeline.Measurable(name) {
 				continue
