@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -208,7 +210,15 @@ func rejudgedTable(w io.Writer, r rejudged, applied bool) error {
 // mostRules is how many rules a line names.
 const mostRules = 4
 
+// because names the rules that make the difference: those that enforce, where there are
+// any.
 func because(changes []policy.Change) string {
+	enforced := slices.DeleteFunc(slices.Clone(changes), func(c policy.Change) bool {
+		return strings.HasSuffix(cmp.Or(c.After, c.Before), "report only")
+	})
+	if len(enforced) > 0 {
+		changes = enforced
+	}
 	var names []string
 	for _, change := range changes {
 		name := change.Rule
@@ -326,10 +336,21 @@ func explainOne(b *strings.Builder, e policy.Explained, outcomes map[pipeline.Ou
 			}
 			from = append(from, strings.TrimSpace(at.Object+" "+at.Where))
 		}
-		line := fmt.Sprintf("    %s = %v, %s", fact.Name, fact.Value, fact.Basis)
+		line := fmt.Sprintf("    %s = %s, %s", fact.Name, factValue(fact.Value), fact.Basis)
 		if len(from) > 0 {
 			line += ", from " + strings.Join(from, "; ")
 		}
 		b.WriteString(report.Clean(line) + "\n")
 	}
+}
+
+// factValue writes a fact's value for a person.
+func factValue(value any) string {
+	switch value := value.(type) {
+	case int64:
+		return report.Count(value)
+	case float64:
+		return fmt.Sprintf("%.3g", value)
+	}
+	return fmt.Sprintf("%v", value)
 }
