@@ -48,6 +48,46 @@ func BenchmarkJudge(b *testing.B) {
 	}
 }
 
+// BenchmarkJudgeShipped evaluates every pack that ships on one case with a submission
+// that leaves no pack out, all enforcing.
+func BenchmarkJudgeShipped(b *testing.B) {
+	selected, err := policy.Defaults()
+	require.NoError(b, err)
+	rules := 0
+	for i := range selected {
+		selected[i].Mode = pipeline.ModeEnforce
+		rules += len(selected[i].Pack.Rules)
+	}
+	judge, err := policy.NewJudge(selected)
+	require.NoError(b, err)
+	set := facts(append(weight(70_553_706_496, 70_553_706_496, 70_553_706_496),
+		measured("submission.present", true), declared("destination.country", "CN"), declared("weights.access", "closed"),
+		declared("market.eu", true), declared("market.kr", true), declared("transfer.us_nexus", true), declared("transfer.from_cn", true),
+		declared("transfer.from_eu", true), declared("training.flops.upper", 2e26), declared("end_use.military", false),
+		declared("data.personal", true), declared("data.us_bulk.any", true), declared("model.modality_out", []string{"text"}),
+		declared("bases", []pipeline.Base{}), declared("documents", []pipeline.Document{}),
+		declared("datasets", []pipeline.Dataset{}), declared("datasets[0].personal", true), declared("datasets[0].origin_country", "FR"),
+		declared("datasets[1].personal", true), declared("datasets[1].origin_country", "US"))...)
+	b.ReportMetric(float64(rules), "rules")
+	b.ReportAllocs()
+	for b.Loop() {
+		findings, err := judge.Judge(b.Context(), set, today)
+		if err != nil || len(findings) == 0 {
+			b.Fatal(len(findings), err)
+		}
+	}
+}
+
+// BenchmarkLoadShipped loads and compiles every pack that ships.
+func BenchmarkLoadShipped(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := policy.Defaults(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkLoad loads and compiles the seed-article pack.
 func BenchmarkLoad(b *testing.B) {
 	b.ReportAllocs()

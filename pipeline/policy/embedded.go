@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"weighbridge/pipeline"
 )
 
@@ -58,15 +60,20 @@ func DefaultMode(name string) pipeline.Mode {
 	return pipeline.ModeReport
 }
 
-// Defaults loads every pack that ships, in its default mode.
+// Defaults loads every pack that ships, in its default mode, side by side.
 func (lib *Library) Defaults() ([]Selected, error) {
-	var out []Selected
-	for _, name := range EmbeddedNames() {
-		pack, err := lib.Embedded(name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Selected{Pack: pack, Mode: DefaultMode(name)})
+	names := EmbeddedNames()
+	out := make([]Selected, len(names))
+	var group errgroup.Group
+	for i, name := range names {
+		group.Go(func() error {
+			pack, err := lib.Embedded(name)
+			out[i] = Selected{Pack: pack, Mode: DefaultMode(name)}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -27,6 +28,33 @@ const (
 	// whether the caller has given up.
 	interruptEvery = 100
 )
+
+// environments makes the environment for each type of "it" once. It is safe for
+// concurrent use.
+type environments struct {
+	lists map[string]*List
+
+	mu   sync.Mutex
+	made map[reflect.Type]*cel.Env
+}
+
+func newEnvironments(lists map[string]*List) *environments {
+	return &environments{lists: lists, made: map[reflect.Type]*cel.Env{}}
+}
+
+// of returns the environment for a type of "it", nil outside "for:".
+func (e *environments) of(elem reflect.Type) (*cel.Env, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if env, ok := e.made[elem]; ok {
+		return env, nil
+	}
+	env, err := newEnvironment(elem, e.lists)
+	if err == nil {
+		e.made[elem] = env
+	}
+	return env, err
+}
 
 // newEnvironment returns the CEL environment of rules: one variable a group of
 // facts, typed by the Go structs. elem is the type of "it", nil outside "for:".

@@ -184,7 +184,7 @@ func (x *expression) part(text string, elem reflect.Type, it *item) *expression 
 	if it != nil {
 		list = it.list
 	}
-	c := newCompiler(&document.Document{}, &document.Problems{}, x.library)
+	c := newCompiler(&document.Document{}, &document.Problems{}, x.envs)
 	return c.compile(&yaml.Node{Kind: yaml.ScalarNode, Value: text}, elem, list)
 }
 

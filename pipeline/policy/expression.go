@@ -18,8 +18,8 @@ type expression struct {
 	text    string
 	checked *ast.AST
 	program cel.Program
-	// library holds the lists that the expression was compiled with.
-	library map[string]*List
+	// envs are what the expression was compiled in.
+	envs *environments
 	reading
 }
 
@@ -28,12 +28,11 @@ type compiler struct {
 	doc      *document.Document
 	problems *document.Problems
 	words    *vocabulary
-	lists    map[string]*List
-	envs     map[reflect.Type]*cel.Env
+	envs     *environments
 }
 
-func newCompiler(doc *document.Document, problems *document.Problems, lists map[string]*List) compiler {
-	return compiler{doc: doc, problems: problems, lists: lists, words: newVocabulary(), envs: map[reflect.Type]*cel.Env{}}
+func newCompiler(doc *document.Document, problems *document.Problems, envs *environments) compiler {
+	return compiler{doc: doc, problems: problems, words: everything(), envs: envs}
 }
 
 // compile checks and compiles the expression in node. elem is the type of "it" and
@@ -46,14 +45,10 @@ func (c *compiler) compile(node *yaml.Node, elem reflect.Type, list path) *expre
 		c.problems.Add(node, "the expression is empty")
 		return nil
 	}
-	env, ok := c.envs[elem]
-	if !ok {
-		var err error
-		if env, err = newEnvironment(elem, c.lists); err != nil {
-			c.problems.Add(node, "the facts cannot be offered to rules: %v", err)
-			return nil
-		}
-		c.envs[elem] = env
+	env, err := c.envs.of(elem)
+	if err != nil {
+		c.problems.Add(node, "the facts cannot be offered to rules: %v", err)
+		return nil
 	}
 	compiled, issues := env.Compile(text)
 	if found := issues.Errors(); len(found) > 0 {
@@ -67,9 +62,9 @@ func (c *compiler) compile(node *yaml.Node, elem reflect.Type, list path) *expre
 		c.problems.Add(node, "the expression gives %s; it must give true or false", cel.FormatCELType(out))
 		return nil
 	}
-	x := &expression{text: text, checked: compiled.NativeRep(), library: c.lists}
+	x := &expression{text: text, checked: compiled.NativeRep(), envs: c.envs}
 	before := c.problems.Len()
-	x.reading = analyse(compiled.NativeRep(), c.words, c.lists, list, func(id int64, format string, args ...any) {
+	x.reading = analyse(compiled.NativeRep(), c.words, c.envs.lists, list, func(id int64, format string, args ...any) {
 		at := compiled.NativeRep().SourceInfo().GetStartLocation(id)
 		line, column := c.place(node, text, at.Line(), at.Column())
 		c.problems.AddAt(line, column, format, args...)

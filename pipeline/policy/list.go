@@ -141,6 +141,9 @@ func (l *loader) namedList() *List {
 // not change and is safe for concurrent use.
 type Library struct {
 	lists map[string]*List
+	// envs are the environments that rules are compiled in, by the type of "it". They
+	// are the same for all packs that bring no lists of their own.
+	envs *environments
 }
 
 var shippedLists = sync.OnceValues(func() (map[string]*List, error) {
@@ -170,11 +173,11 @@ func NewLibrary(replace ...*List) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	lib := &Library{lists: maps.Clone(shipped)}
+	lists := maps.Clone(shipped)
 	for _, list := range replace {
-		lib.lists[list.Name] = list
+		lists[list.Name] = list
 	}
-	return lib, nil
+	return &Library{lists: lists, envs: newEnvironments(lists)}, nil
 }
 
 // Lists returns all lists in order of name.

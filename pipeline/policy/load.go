@@ -127,7 +127,7 @@ func (lib *Library) load(r io.Reader, name string, from include) (*Pack, error) 
 		include:  from,
 		digests:  []pipeline.Digest{pipeline.DigestBytes(doc.Source)},
 	}
-	l.compiler = newCompiler(doc, l.problems, lib.lists)
+	l.compiler = newCompiler(doc, l.problems, lib.envs)
 	pack := l.pack()
 	if err := l.problems.Err(); err != nil {
 		return nil, err
@@ -253,9 +253,9 @@ func (l *loader) ownLists(root *yaml.Node, names []string) {
 			continue
 		}
 		l.digests = append(l.digests, list.Digest)
-		lists := maps.Clone(l.compiler.lists)
+		lists := maps.Clone(l.compiler.envs.lists)
 		lists[list.Name] = list
-		l.compiler.lists = lists
+		l.compiler.envs = newEnvironments(lists)
 	}
 }
 

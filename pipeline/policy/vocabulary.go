@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"weighbridge/pipeline"
 )
@@ -35,6 +36,9 @@ type leaf struct {
 type vocabulary struct {
 	leaves []leaf
 }
+
+// everything is the vocabulary, made once: it follows from the types.
+var everything = sync.OnceValue(newVocabulary)
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{}
