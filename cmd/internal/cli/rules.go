@@ -32,6 +32,14 @@ func (c *cli) rulesCommand() *cobra.Command {
 	return cmd
 }
 
+// verified says whether the sources of a rule were read, and its lists held against theirs.
+func verified(r policy.Rule) string {
+	if r.Unverified {
+		return "not verified"
+	}
+	return "read"
+}
+
 // packs loads the named packs, or the configured ones.
 func (c *cli) packs(names []string) ([]policy.Selected, error) {
 	settings, err := c.resolve()
@@ -61,11 +69,11 @@ func (c *cli) rulesList() *cobra.Command {
 			return report.JSON(c.env.Stdout, packs)
 		}
 		t := tabwriter.NewWriter(c.env.Stdout, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(t, "PACK\tMODE\tRULE\tEFFECT\tSTATUS\tTITLE")
+		_, _ = fmt.Fprintln(t, "PACK\tMODE\tRULE\tEFFECT\tSTATUS\tSOURCE\tTITLE")
 		for _, s := range selected {
 			for _, r := range s.Pack.Rules {
-				_, _ = fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%s\t%s\n", report.Clean(s.Pack.Name), report.Clean(s.Pack.Version), s.Mode,
-					report.Clean(r.ID), r.Effect, words(string(r.Status)), report.Clean(r.Title))
+				_, _ = fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%s\t%s\t%s\n", report.Clean(s.Pack.Name), report.Clean(s.Pack.Version), s.Mode,
+					report.Clean(r.ID), r.Effect, words(string(r.Status)), verified(r), report.Clean(r.Title))
 			}
 		}
 		return t.Flush()
@@ -136,8 +144,22 @@ func showRules(w io.Writer, pack *policy.Pack, rules []policy.Rule) error {
 		if len(r.Ask) > 0 {
 			fmt.Fprintf(&b, "  asks for   %s\n", strings.Join(r.Ask, ", "))
 		}
+		if len(r.Offices) > 0 {
+			fmt.Fprintf(&b, "  offices    %s must each sign\n", report.Clean(strings.Join(r.Offices, ", ")))
+		}
+		for _, list := range r.Lists {
+			by := "nobody has held it against its source"
+			if list.VerifiedBy != "" {
+				by = "verified by " + list.VerifiedBy
+			}
+			fmt.Fprintf(&b, "  list       %s, as of %s, review by %s; %s\n", report.Clean(list.Name), list.AsOf, list.ReviewBy, report.Clean(by))
+		}
 		for _, cite := range r.Cite {
-			fmt.Fprintf(&b, "  source     %s %s\n", report.Clean(cite.Title), report.Clean(cite.URL))
+			known := ""
+			if cite.Mark != "" {
+				known = " (" + marks[cite.Mark] + ")"
+			}
+			fmt.Fprintf(&b, "  source     %s %s%s\n", report.Clean(cite.Title), report.Clean(cite.URL), known)
 		}
 		if r.ReviewBy != "" {
 			fmt.Fprintf(&b, "  review by  %s\n", r.ReviewBy)
@@ -145,6 +167,14 @@ func showRules(w io.Writer, pack *policy.Pack, rules []policy.Rule) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// marks says in words how well a source is known.
+var marks = map[pipeline.Mark]string{
+	pipeline.MarkPrimary:   "the text was read",
+	pipeline.MarkSecondary: "what others wrote of it was read",
+	pipeline.MarkMemory:    "from memory, not verified",
+	pipeline.MarkInference: "an inference, not verified",
 }
 
 func span(from, to string) string {
