@@ -73,12 +73,12 @@ func isIndex(name string) bool {
 
 func isShard(name string) bool { return strings.HasSuffix(strings.ToLower(name), extension) }
 
-// First asks for indexes among the guides, and for the likely length of a header
+// First asks for whole indexes among the guides, and for the likely length of a header
 // afterwards.
 func (r *run) First(o pipeline.Object, stage pipeline.Stage) (int64, bool) {
 	switch {
 	case stage == pipeline.StageGuides && isIndex(o.Path):
-		return mostAhead, true
+		return min(o.Size, MaxIndex), true
 	case stage == pipeline.StageBodies && isShard(o.Path):
 		return r.guess(o.Path), true
 	}
