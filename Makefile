@@ -5,6 +5,7 @@ FUZZTIME  ?= 10m
 BENCH     ?= .
 BENCHTIME ?= 1s
 PKG       ?= ./...
+PEERS     ?=
 
 # The linter is built from the version that .ci/tools/go.mod pins, once.
 LINT = $$(go tool -modfile=.ci/tools/go.mod -n golangci-lint)
@@ -13,7 +14,7 @@ LINT = $$(go tool -modfile=.ci/tools/go.mod -n golangci-lint)
 NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './.ci/*'))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test vet fmt-check fences race conformance lint fuzz bench generate cover vendor-free image image-check
+.PHONY: help build test vet fmt-check fences race conformance lint fuzz bench bench-peers generate cover vendor-free image image-check
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,14 @@ fuzz: ## run every fuzz test for FUZZTIME (10m) one after the other (PKG, as for
 
 bench: ## run the benchmarks that BENCH (a pattern) names, BENCHTIME (1s) each
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
+
+# Everything that is not ours goes into bin/, which is not kept.
+bench-peers: build ## time whole runs beside huggingface.js (needs Node.js and the npm registry)
+	mkdir -p bin/peers
+	cp cmd/internal/peers/huggingface/* bin/peers/
+	npm ci --prefix bin/peers --ignore-scripts --no-audit --no-fund
+	go build -o bin/peers/compare ./cmd/internal/peers
+	bin/peers/compare $(PEERS)
 
 generate: ## write generated files again
 	go generate ./...

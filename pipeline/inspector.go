@@ -75,12 +75,13 @@ type ReadResult struct {
 type File interface {
 	// Object returns the pinned object.
 	Object() Object
-	// Head returns the bytes of the first read. They must not be changed.
+	// Head returns the bytes of the first read, or its first 64 KiB where it is longer
+	// than 4 MiB. They must not be changed.
 	Head() []byte
 	// Header returns a reader of the first n bytes of the object, 1 <= n <= size,
 	// and records them as what was read of it: their digest and a compressed
-	// copy are kept with the case once they were read to the end. What Head holds
-	// already is not fetched again. It may be called once.
+	// copy are kept with the case once they were read to the end. What the first read
+	// brought is not fetched again. It may be called once.
 	Header(ctx context.Context, n int64) (io.ReadCloser, error)
 	// Keep records what was read, in place of Header, where the length of a header is
 	// known only once it was parsed, or what describes the object does not stand at its

@@ -73,12 +73,12 @@ func isIndex(name string) bool {
 
 func isShard(name string) bool { return strings.HasSuffix(strings.ToLower(name), extension) }
 
-// First asks for indexes among the guides, and for the likely length of a header
+// First asks for whole indexes among the guides, and for the likely length of a header
 // afterwards.
 func (r *run) First(o pipeline.Object, stage pipeline.Stage) (int64, bool) {
 	switch {
 	case stage == pipeline.StageGuides && isIndex(o.Path):
-		return mostAhead, true
+		return min(o.Size, MaxIndex), true
 	case stage == pipeline.StageBodies && isShard(o.Path):
 		return r.guess(o.Path), true
 	}
@@ -148,7 +148,8 @@ func (r *run) readHeader(ctx context.Context, f pipeline.File) (pipeline.ReadRes
 		return result, err
 	}
 	h.Table.Object = o.Path
-	r.headers[o.Path] = h
+	kept := *h // a copy, so that the decoder that h lies in and what that has read can go
+	r.headers[o.Path] = &kept
 	result.Explained = true
 	return result, nil
 }

@@ -78,13 +78,15 @@ func holds(pattern []byte, piece string) bool {
 
 // layerPrefix returns a name up to its first number.
 func layerPrefix(name string) string {
-	end := 0
-	for part := range strings.SplitSeq(name, ".") {
-		end += len(part)
-		if part != "" && part[0] >= '0' && part[0] <= '9' {
+	for start := 0; start < len(name); {
+		end := len(name)
+		if dot := strings.IndexByte(name[start:], '.'); dot >= 0 {
+			end = start + dot
+		}
+		if name[start] >= '0' && name[start] <= '9' {
 			return name[:end]
 		}
-		end++
+		start = end + 1
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package weight
 
 import (
+	"slices"
 	"strings"
 
 	"weighbridge/pipeline"
@@ -97,31 +98,32 @@ func plain(name string, dtype pipeline.DType) bool {
 // rest is handed to alone.
 //
 // Slices of one model repeat its names in several files of a set; there every file
-// makes modules of its own.
-func modules(tables []*pipeline.Table, sets []int32, alone func(table int32, t pipeline.Tensor)) []module {
-	type key struct {
-		set  int32
-		stem string
+// makes modules of its own. likely is about how many modules there are.
+func modules(tables []*pipeline.Table, sets []int32, likely int, alone func(table int32, t pipeline.Tensor)) []module {
+	at := make([]map[string]int32, 1+slices.Max(sets)) // the position in out, by set and stem
+	for set := range at {
+		at[set] = make(map[string]int32, likely/len(at))
 	}
-	at := map[key]int32{}
-	var out []module
+	out := make([]module, 0, likely)
+	var room partRoom
 	for _, begins := range []bool{true, false} {
 		for ti, t := range tables {
+			stems := at[sets[ti]]
 			for i := range t.Len() {
 				tensor := t.At(i)
 				if plain(tensor.Name, tensor.DType) == begins {
 					continue
 				}
 				stem, leaf := split(tensor.Name)
-				k, ok := at[key{sets[ti], stem}]
+				k, ok := stems[stem]
 				if !ok && !begins {
 					alone(int32(ti), tensor)
 					continue
 				}
 				if !ok {
 					k = int32(len(out))
-					at[key{sets[ti], stem}] = k
-					out = append(out, module{stem: stem, parts: make([]part, 0, 2)})
+					stems[stem] = k
+					out = append(out, module{stem: stem, parts: room.pair()})
 				}
 				m := &out[k]
 				if len(m.parts) == maxParts {
@@ -140,6 +142,20 @@ func modules(tables []*pipeline.Table, sets []int32, alone func(table int32, t p
 		}
 	}
 	return out
+}
+
+// partRoom lends room for the parts of modules, most of which have two, without going
+// to the heap for each.
+type partRoom struct{ free []part }
+
+// pair returns an empty slice with room for two parts.
+func (r *partRoom) pair() []part {
+	if len(r.free) == 0 {
+		r.free = make([]part, 512)
+	}
+	pair := r.free[:0:2]
+	r.free = r.free[2:]
+	return pair
 }
 
 // slices parts a module whose leaves are repeated into one for each file.

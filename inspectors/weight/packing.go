@@ -2,6 +2,7 @@ package weight
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 
 	"weighbridge/pipeline"
@@ -117,19 +118,42 @@ var packingLeaves = func() map[string]bool {
 	return m
 }()
 
+// explainer finds the layouts of modules. It keeps which packings come into question
+// for the leaves of the last module: nearly all modules of a model have the same.
+type explainer struct {
+	leaves []string
+	likely []*packing
+}
+
 // explain finds the layout of a module, or returns nil.
-func explain(m *module, w *widths) *packed {
-	for i := range packings {
-		p := &packings[i]
-		if m.any(p.keys...) == nil {
-			continue
-		}
+func (e *explainer) explain(m *module, w *widths) *packed {
+	if !e.sameLeaves(m) {
+		e.look(m)
+	}
+	for _, p := range e.likely {
 		if got := p.explain(m, w); got != nil {
 			got.scheme, got.aux = p.name, p.aux
 			return got
 		}
 	}
 	return nil
+}
+
+func (e *explainer) sameLeaves(m *module) bool {
+	return slices.EqualFunc(e.leaves, m.parts, func(leaf string, p part) bool { return leaf == p.leaf })
+}
+
+// look finds the packings one of whose keys is a leaf of the module.
+func (e *explainer) look(m *module) {
+	e.leaves, e.likely = e.leaves[:0], e.likely[:0]
+	for i := range m.parts {
+		e.leaves = append(e.leaves, m.parts[i].leaf)
+	}
+	for i := range packings {
+		if m.any(packings[i].keys...) != nil {
+			e.likely = append(e.likely, &packings[i])
+		}
+	}
 }
 
 // smallAux is the size up to which an auxiliary tensor is left out whatever the weight

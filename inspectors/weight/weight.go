@@ -211,7 +211,7 @@ func product(shape []uint64) uint64 {
 // tensors puts every tensor on the scale. Where all are plain, each stands for itself;
 // else they are gathered into modules first.
 func (s *scale) tensors(ctx context.Context) error {
-	allPlain := true
+	notPlain := 0
 	for ti, t := range s.readings.Tables {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("weigh %s: %w", t.Object, err)
@@ -222,11 +222,13 @@ func (s *scale) tensors(ctx context.Context) error {
 			if tensor.DType.Class() == pipeline.ClassFloat && tensor.DType.Bits() >= 16 {
 				s.widths.see(tensor)
 			}
-			allPlain = allPlain && plain(tensor.Name, tensor.DType)
+			if !plain(tensor.Name, tensor.DType) {
+				notPlain++
+			}
 		}
 	}
 	s.widths.rank()
-	if allPlain {
+	if notPlain == 0 {
 		for ti, t := range s.readings.Tables {
 			for i := range t.Len() {
 				s.weighPlain(int32(ti), t.At(i))
@@ -234,18 +236,20 @@ func (s *scale) tensors(ctx context.Context) error {
 		}
 		return nil
 	}
-	return s.packed(ctx)
+	return s.packed(ctx, notPlain)
 }
 
 // packed weighs an artifact in which some tensors are packed. What the modules show
 // openly is gathered first, then the bits where siblings leave them open, then every
-// claim is held against the rest.
-func (s *scale) packed(ctx context.Context) error {
+// claim is held against the rest. tensors is how many are not plain: a weight and its
+// scale are the least that a packing has.
+func (s *scale) packed(ctx context.Context, tensors int) error {
 	w := s.widths
-	all := modules(s.readings.Tables, s.setOf, s.weighPlain)
+	all := modules(s.readings.Tables, s.setOf, tensors/2+1, s.weighPlain)
 	found := make([]*packed, len(all))
+	var e explainer
 	for i := range all {
-		if found[i] = explain(&all[i], w); found[i] != nil {
+		if found[i] = e.explain(&all[i], w); found[i] != nil {
 			w.show(found[i])
 		}
 	}
@@ -255,11 +259,11 @@ func (s *scale) packed(ctx context.Context) error {
 	if w.open {
 		w.voting = true
 		for i := range all {
-			explain(&all[i], w)
+			e.explain(&all[i], w)
 		}
 		w.voting = false
 		for i := range all {
-			found[i] = explain(&all[i], w)
+			found[i] = e.explain(&all[i], w)
 		}
 	}
 	for _, g := range found {

@@ -17,8 +17,13 @@ type file struct {
 	store  pipeline.Store
 	object pipeline.Object
 	head   []byte
-	zips   zips // nil where no copies are wanted
-	kept   *pipeline.Kept
+	// rest goes on behind head up to restEnd, where the first read is longer than what
+	// is held of it; else nil.
+	rest    io.ReadCloser
+	restEnd int64
+
+	zips zips // nil where no copies are wanted
+	kept *pipeline.Kept
 }
 
 // zips lends compressors, each of which takes about a megabyte: there are as many as
@@ -51,13 +56,17 @@ func (f *file) Object() pipeline.Object { return f.object }
 // Head returns the bytes of the first read.
 func (f *file) Head() []byte { return f.head }
 
-// Range opens any bytes of the object.
+// Range opens any bytes of the object. The first read ends here: one object in the
+// hands of readers holds one answer of the store, so that all together cannot wait for
+// each other.
 func (f *file) Range(ctx context.Context, offset, n int64) (io.ReadCloser, error) {
+	f.leave()
 	return f.store.Open(ctx, f.object, offset, n)
 }
 
-// Header returns the first n bytes. What the first read brought comes from memory; the
-// rest is one more read, begun only when it is reached.
+// Header returns the first n bytes. What the first read brought comes from memory, or
+// from its answer where that goes on; the rest is one more read, begun only when it is
+// reached.
 func (f *file) Header(ctx context.Context, n int64) (io.ReadCloser, error) {
 	if n < 1 || n > f.object.Size {
 		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "a header must lie inside its object"}
@@ -155,7 +164,7 @@ func (r *headerReader) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	if r.rest == nil {
-		rest, err := r.file.store.Open(r.ctx, r.file.object, r.at, r.n-r.at)
+		rest, err := r.file.goOn(r.ctx, r.at, r.n)
 		if err != nil {
 			return 0, err
 		}
@@ -167,6 +176,17 @@ func (r *headerReader) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+// goOn returns the bytes from the end of the head, at, to end: the rest of the first
+// read where that has them, else those of another one.
+func (f *file) goOn(ctx context.Context, at, end int64) (io.ReadCloser, error) {
+	if f.rest != nil && end <= f.restEnd {
+		rest := f.rest
+		f.rest = nil
+		return rest, nil
+	}
+	return f.Range(ctx, at, end-at)
 }
 
 // pass takes the next bytes into the record.

@@ -19,9 +19,12 @@ const (
 	smallText = 256 << 10
 	// firstLook is what is read of a larger one.
 	firstLook = 64 << 10
-	// mostHead is the longest first read, whatever readers wish for: first reads are
-	// held in memory.
+	// mostHead is the longest first read that is held in memory. Of a longer one
+	// firstLook is held, and the rest is read from the same answer by the reader that
+	// wished for it.
 	mostHead = 4 << 20
+	// mostFirst is the longest first read, whatever readers wish for.
+	mostFirst = 256 << 20
 	// leastHead is the least that a sniffer sees, or the whole object.
 	leastHead = 512
 	// tailFrom is the size above which an object that no header explains has its
@@ -48,7 +51,7 @@ func (r *run) wish(o pipeline.Object, stage pipeline.Stage) (n int64, wished boo
 			n, wished = max(n, asked, leastHead), true
 		}
 	}
-	return min(n, o.Size, mostHead), wished
+	return min(n, o.Size, mostFirst), wished
 }
 
 // inspect reads one object: first look, sniffing, readers, and the tail where no
@@ -61,8 +64,8 @@ func (r *run) inspect(ctx context.Context, o pipeline.Object, wish int64, wished
 		}
 	}
 	f := &file{store: r.req.Store, object: o, zips: r.zips}
-	var err error
-	if f.head, err = f.fetch(ctx, 0, wish); err != nil {
+	defer f.leave()
+	if err := f.begin(ctx, wish); err != nil {
 		return err
 	}
 	if size, ok := pointer(f.head, o.Size); ok {
@@ -156,6 +159,31 @@ func (r *run) look(ctx context.Context, f *file, out *object) error {
 	}
 	out.record(sniffer, o, pipeline.InspectionSkipped, "the format is not understood; it is counted at eight parameters a byte")
 	return nil
+}
+
+// begin makes the first read, of n bytes.
+func (f *file) begin(ctx context.Context, n int64) (err error) {
+	if n <= mostHead {
+		f.head, err = f.fetch(ctx, 0, n)
+		return err
+	}
+	if f.rest, err = f.store.Open(ctx, f.object, 0, n); err != nil {
+		return err
+	}
+	f.restEnd = n
+	f.head = make([]byte, firstLook)
+	if _, err := io.ReadFull(f.rest, f.head); err != nil {
+		return fmt.Errorf("read %d bytes at the start: %w", firstLook, err)
+	}
+	return nil
+}
+
+// leave gives up what is left of the first read.
+func (f *file) leave() {
+	if f.rest != nil {
+		_ = f.rest.Close() // what it holds is not wanted
+		f.rest = nil
+	}
 }
 
 // fetch reads n bytes from offset into memory. n is at most what a reader may wish

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -60,16 +61,19 @@ func TestReading_FirstRead(t *testing.T) {
 		name   string
 		size   int64
 		wishes []int64
-		want   int64
+		want   int64 // bytes of the read
+		head   int64 // how many are held, 0 for all
 	}{
-		{"what is wished for", 100_000, []int64{4000}, 4000},
-		{"the longest wish", 100_000, []int64{4000, 9000}, 9000},
-		{"at least what a sniffer sees", 100_000, []int64{8}, 512},
-		{"no more than the object has", 600, []int64{4000}, 600},
-		{"no more than is held in memory", 100 << 20, []int64{1 << 40}, 4 << 20},
-		{"a negative wish", 100_000, []int64{-1}, 512},
-		{"nobody wishes, small", 256 << 10, nil, 256 << 10},
-		{"nobody wishes, larger", 256<<10 + 1, nil, 64 << 10},
+		{"what is wished for", 100_000, []int64{4000}, 4000, 0},
+		{"the longest wish", 100_000, []int64{4000, 9000}, 9000, 0},
+		{"at least what a sniffer sees", 100_000, []int64{8}, 512, 0},
+		{"no more than the object has", 600, []int64{4000}, 600, 0},
+		{"the most that is held whole", 100 << 20, []int64{4 << 20}, 4 << 20, 0},
+		{"the start of a long one is held", 100 << 20, []int64{4<<20 + 1}, 4<<20 + 1, 64 << 10},
+		{"no more than a first read may take", 1 << 40, []int64{1 << 40}, 256 << 20, 64 << 10},
+		{"a negative wish", 100_000, []int64{-1}, 512, 0},
+		{"nobody wishes, small", 256 << 10, nil, 256 << 10, 0},
+		{"nobody wishes, larger", 256<<10 + 1, nil, 64 << 10, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -84,7 +88,7 @@ func TestReading_FirstRead(t *testing.T) {
 				})
 			}
 			readers = append(readers, fake{name: "claims", sniff: named("o"), read: func(_ context.Context, f pipeline.File) (pipeline.ReadResult, error) {
-				require.Len(t, f.Head(), int(tt.want))
+				require.Len(t, f.Head(), int(cmp.Or(tt.head, tt.want)))
 				return pipeline.ReadResult{}, nil
 			}})
 			run(t, engine.Engine{Readers: readers}, s)
@@ -130,6 +134,54 @@ func TestReading_HeaderFetchesOnlyWhatTheFirstReadLacks(t *testing.T) {
 			kept, err := io.ReadAll(unpacked)
 			require.NoError(t, err)
 			require.Equal(t, content[:n], kept)
+		})
+	}
+}
+
+func TestReading_ALongFirstReadIsReadOn(t *testing.T) {
+	t.Parallel()
+	const size, wish = 6 << 20, 5 << 20
+	content := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	header := func(t *testing.T, f pipeline.File, n int64) {
+		body, err := f.Header(t.Context(), n)
+		require.NoError(t, err)
+		got, err := io.ReadAll(body)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(content[:n], got))
+		require.NoError(t, body.Close())
+	}
+	for _, tt := range []struct {
+		name string
+		read func(t *testing.T, f pipeline.File)
+		more []call
+	}{
+		{"to its end", func(t *testing.T, f pipeline.File) { header(t, f, wish) }, nil},
+		{"not to its end", func(t *testing.T, f pipeline.File) { header(t, f, 1<<20) }, nil},
+		{"not at all", func(*testing.T, pipeline.File) {}, nil},
+		{"beyond its end", func(t *testing.T, f pipeline.File) { header(t, f, wish+1) }, []call{{"o", 64 << 10, wish + 1 - 64<<10}}},
+		{"after a read elsewhere", func(t *testing.T, f pipeline.File) {
+			body, err := f.Range(t.Context(), size-1, 1)
+			require.NoError(t, err)
+			require.NoError(t, body.Close())
+			header(t, f, wish)
+		}, []call{{"o", size - 1, 1}, {"o", 64 << 10, wish - 64<<10}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m, s := store()
+			m.Put("o", content)
+			reader := fake{
+				first: func(_ pipeline.Object, stage pipeline.Stage) (int64, bool) {
+					return wish, stage == pipeline.StageBodies
+				},
+				sniff: named("o"),
+				read: func(_ context.Context, f pipeline.File) (pipeline.ReadResult, error) {
+					tt.read(t, f)
+					return pipeline.ReadResult{Explained: true}, nil
+				},
+			}
+			run(t, engine.Engine{Readers: []pipeline.Reader{reader}}, s)
+			require.Equal(t, append([]call{{"o", 0, wish}}, tt.more...), s.calls)
 		})
 	}
 }

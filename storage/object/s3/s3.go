@@ -11,8 +11,8 @@
 // Requests are counted by what they cost, so none is spent on comfort: no HEAD, no
 // look-up of the bucket's region, no redirect followed, no retry (the retry decorator
 // owns that). One request asks whether the bucket keeps versions, unless
-// [Options].IgnoreVersions is set. In a versioned bucket the listing gives the
-// current version ids and a read names the version: it then gets the listed bytes
+// [Options].IgnoreVersions is set, and goes out together with the first listing. In a
+// versioned bucket a second listing gives the current version ids and a read names the version: it then gets the listed bytes
 // even after the object was replaced, and only a version that was deleted is reported
 // as changed.
 package s3
@@ -142,34 +142,74 @@ func (s *Store) List(ctx context.Context, token string) (pipeline.Page, error) {
 	if err := s.signIn(ctx); err != nil {
 		return pipeline.Page{}, err
 	}
-	if token == "" {
-		versioned, err := s.keepsVersions(ctx)
-		if err != nil {
-			return pipeline.Page{}, err
-		}
-		if versioned {
-			page, err := s.listVersions(ctx, at)
-			if !refused(err) {
-				return page, err
-			}
-			s.remember(false) // they may not be listed by these credentials, or not in a way to be trusted
-		}
-		return s.listCurrent(ctx, at)
-	}
-	if at.Versions {
+	switch {
+	case token == "":
+		return s.listFirst(ctx)
+	case at.Versions:
 		return s.listVersions(ctx, at)
 	}
 	return s.listCurrent(ctx, at)
+}
+
+// listFirst returns the first page, which is where it is found out which of the two
+// listings is the one of this bucket. Most buckets keep no versions, so their listing
+// is asked for beside the question: it costs no round trip of its own, and a versioned
+// bucket one request.
+func (s *Store) listFirst(ctx context.Context) (pipeline.Page, error) {
+	current := func() (pipeline.Page, error) { return s.listCurrent(ctx, pageToken{}) }
+	if s.known() == nil {
+		begun, stop := s.beginCurrent(ctx)
+		defer stop()
+		current = begun
+	}
+	versioned, err := s.keepsVersions(ctx)
+	if err != nil {
+		return pipeline.Page{}, err
+	}
+	if versioned {
+		page, err := s.listVersions(ctx, pageToken{})
+		if !refused(err) {
+			return page, err
+		}
+		s.remember(false) // they may not be listed by these credentials, or not in a way to be trusted
+	}
+	return current()
+}
+
+// beginCurrent asks for the first page of a bucket without versions. wait returns it,
+// and stop gives up what is still under way.
+func (s *Store) beginCurrent(ctx context.Context) (wait func() (pipeline.Page, error), stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var page pipeline.Page
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		page, err = s.listCurrent(ctx, pageToken{})
+	}()
+	wait = func() (pipeline.Page, error) {
+		<-done
+		return page, err
+	}
+	stop = func() {
+		cancel()
+		<-done
+	}
+	return wait, stop
+}
+
+// known returns whether the bucket keeps versions, nil until the store was asked.
+func (s *Store) known() *bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.versioned
 }
 
 // keepsVersions asks once whether the bucket keeps versions. A store that does not
 // know the question, or does not answer it to these credentials, keeps none as far
 // as this run is concerned: the ETag still pins.
 func (s *Store) keepsVersions(ctx context.Context) (bool, error) {
-	s.mu.Lock()
-	known := s.versioned
-	s.mu.Unlock()
-	if known != nil {
+	if known := s.known(); known != nil {
 		return *known, nil
 	}
 	c := s.listingCall(ctx)
