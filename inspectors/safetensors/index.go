@@ -3,7 +3,6 @@ package safetensors
 import (
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"weighbridge/pipeline"
@@ -71,7 +70,6 @@ func DecodeIndex(r io.Reader, n int64, object string) (*Index, error) {
 	dir, _ := path.Split(object)
 	d := &indexDecoder{
 		scanner: newScanner(r, n),
-		length:  n,
 		index: &Index{Object: object, Dir: dir, TotalSizeState: "absent",
 			position: map[string]uint32{}, set: newNameSet(int(min(n/100, 1<<16)))},
 	}
@@ -83,9 +81,7 @@ func DecodeIndex(r io.Reader, n int64, object string) (*Index, error) {
 
 type indexDecoder struct {
 	*scanner
-	length    int64 // of the document
-	nameBytes int64 // of all names so far
-	index     *Index
+	index *Index
 }
 
 func (d *indexDecoder) document() error {
@@ -273,29 +269,10 @@ func (d *indexDecoder) mapping(first bool) (done bool, err error) {
 		d.index.Shards = append(d.index.Shards, string(file))
 		d.index.shardBytes = append(d.index.shardBytes, headerRoom)
 	}
-	if d.index.names.Room() == 0 {
-		d.reserve()
-	}
-	d.nameBytes += int64(len(text))
 	d.index.names.Append(text, pipeline.DTypeUnknown, nil, 0)
 	d.index.shardOf = append(d.index.shardOf, shard)
 	d.index.shardBytes[shard] += int64(len(text)) + tensorRoom
 	return false, nil
-}
-
-// reserve makes room for the tensors that are still to come, if they are like those so
-// far; for three times as many at most, because the document's length is only a claim.
-func (d *indexDecoder) reserve() {
-	seen := int64(d.index.Len())
-	if seen == 0 {
-		d.index.names.Grow(256, 256*48)
-		return
-	}
-	at := d.base + int64(d.pos)
-	rest := seen * (d.length - at) / max(at, 1)
-	rest = min(rest+rest/32+16, 3*seen)
-	d.index.names.Grow(int(rest), int(rest*d.nameBytes/seen))
-	d.index.shardOf = slices.Grow(d.index.shardOf, int(rest))
 }
 
 // What a header takes beside the names: its length and metadata, and for each tensor
