@@ -9,7 +9,7 @@ package pipeline
 //
 //   - values:"a,b" lists the words that a text, or each text of a list, may be;
 //   - is:"country" is an ISO 3166-1 alpha-2 code, is:"place" a country or
-//     "worldwide", is:"date" a day as YYYY-MM-DD, is:"url" a web address,
+//     "worldwide", is:"date" a day as YYYY-MM-DD, is:"url" a web address or "none",
 //     is:"digest" a SHA-256 as "sha256:" and 64 hexadecimal digits;
 //   - unit:"tokens" names the unit of a number, max:"1" its largest value. No number
 //     is negative.

@@ -141,7 +141,7 @@ func (c *caseOf) combine() {
 		f.Stale, f.Unverified = f.Stale || one.Stale, f.Unverified || one.Unverified
 	}
 	f.Missing, f.ReliedOn, f.Ask = unique(f.Missing), unique(f.ReliedOn), unique(f.Ask)
-	f.Message = fmt.Sprintf("No submission was given, so %d rules of %q cannot be decided: %s.", len(open), c.Pack.Title, strings.Join(rules, ", "))
+	f.Message = fmt.Sprintf("No submission was given, so %d rules of \"%s\" cannot be decided: %s.", len(open), c.Pack.Title, strings.Join(rules, ", "))
 	c.findings = kept
 	c.append(f, nil)
 }
@@ -293,7 +293,7 @@ func (c *caseOf) add(rule *Rule, got judgment) {
 			c.append(f, it)
 		}
 	case undecided:
-		base.Message = fmt.Sprintf("%s%q cannot be decided: %s.", rule.Status.caveat(), rule.Title, got.because(rule.Accept))
+		base.Message = fmt.Sprintf("%s\"%s\" cannot be decided: %s.", rule.Status.caveat(), rule.Title, got.because(rule.Accept))
 		base.Ask = rule.asks(c.view, nil)
 		base.Evidence = c.evidence(rule.when, nil)
 		c.append(base, nil)
@@ -303,7 +303,7 @@ func (c *caseOf) add(rule *Rule, got judgment) {
 		}
 		base.Effect = pipeline.EffectInfo
 		until, what := rule.freshUntil()
-		base.Message = fmt.Sprintf("%s%q did not match, but %s was to be reviewed by %s: this result is stale.", rule.Status.caveat(), rule.Title, what, until)
+		base.Message = fmt.Sprintf("%s\"%s\" did not match, but %s was to be reviewed by %s: this result is stale.", rule.Status.caveat(), rule.Title, what, until)
 		base.Ask = []string{}
 		base.Evidence = c.evidence(rule.when, nil)
 		c.append(base, nil)
@@ -329,7 +329,7 @@ func (c *caseOf) addQuestion(open judgment, held []*Rule, accept pipeline.Basis)
 			f.Ask = append(f.Ask, name)
 		}
 	}
-	f.Message = fmt.Sprintf("It cannot be decided whether the pack %q applies: %s.", c.Pack.Title, open.because(accept))
+	f.Message = fmt.Sprintf("It cannot be decided whether the pack \"%s\" applies: %s.", c.Pack.Title, open.because(accept))
 	c.append(f, nil)
 }
 

@@ -91,7 +91,7 @@ func TestThresholdsOfCompute(t *testing.T) {
 func TestUnionModelsPlacedEarlier(t *testing.T) {
 	t.Parallel()
 	set := func(since string) *pipeline.FactSet {
-		return inTheUnion(since, append(operations(405e9, 15.6e12), declared("training.summary_url", ""),
+		return inTheUnion(since, append(operations(405e9, 15.6e12), declared("training.summary_url", "none"),
 			declared("developer.country", "US"), declared("developer.eu_representative", false))...)
 	}
 	for name, tc := range map[string]struct {

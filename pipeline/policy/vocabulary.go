@@ -187,13 +187,23 @@ func resolveFact(name string, elem reflect.Type) (path, reflect.Type, error) {
 }
 
 func fieldByJSON(t reflect.Type, name string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		if jsonName(t.Field(i)) == name {
-			return t.Field(i), true
+	known, ok := fieldTables.Load(t)
+	if !ok {
+		byName := map[string]reflect.StructField{}
+		for i := range t.NumField() {
+			if name := jsonName(t.Field(i)); name != "" {
+				byName[name] = t.Field(i)
+			}
 		}
+		known, _ = fieldTables.LoadOrStore(t, byName)
 	}
-	return reflect.StructField{}, false
+	field, ok := known.(map[string]reflect.StructField)[name]
+	return field, ok
 }
+
+// fieldTables holds the fields of each struct of facts by name: they follow from the
+// type, and reflection is slow.
+var fieldTables sync.Map
 
 func fieldNames(t reflect.Type) []string {
 	var out []string

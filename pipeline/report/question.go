@@ -109,7 +109,7 @@ func (t *table) questions(r *pipeline.Report) {
 			label = "To answer"
 		}
 		if len(names) > mostQuestions {
-			names = append(names[:mostQuestions:mostQuestions], plural(int64(len(rest)-mostQuestions), "more"))
+			names = append(names[:mostQuestions:mostQuestions], Count(int64(len(rest)-mostQuestions))+" more")
 		}
 		t.row(label, "Packs that only report would ask for: %s.", strings.Join(names, ", "))
 	}

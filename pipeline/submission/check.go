@@ -191,7 +191,10 @@ func dateFault(text string) string {
 }
 
 func urlFault(text string) string {
-	const how = "write it as in https://example.org/page"
+	const how = "write it as in https://example.org/page, or none where there is none"
+	if text == vocabulary.NoURL {
+		return ""
+	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.ContainsFunc(text, unicode.IsSpace):

@@ -98,7 +98,7 @@ func text(f vocabulary.Field) map[string]any {
 	case vocabulary.FormDate:
 		s["format"], s["pattern"] = "date", `^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$`
 	case vocabulary.FormURL:
-		s["format"], s["pattern"] = "uri", `^[Hh][Tt][Tt][Pp][Ss]?://[^\s/@]`
+		s["pattern"] = `^(none|[Hh][Tt][Tt][Pp][Ss]?://[^\s/@].*)$`
 	case vocabulary.FormDigest:
 		s["pattern"] = `^sha256:[0-9a-f]{64}$`
 	}

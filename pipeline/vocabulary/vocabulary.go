@@ -25,13 +25,16 @@ const (
 	FormPlace Form = "place"
 	// FormDate is a day as YYYY-MM-DD.
 	FormDate Form = "date"
-	// FormURL is a web address with http or https.
+	// FormURL is a web address with http or https, or [NoURL].
 	FormURL Form = "url"
 	// FormDigest is "sha256:" and 64 hexadecimal digits in small letters.
 	FormDigest Form = "digest"
 )
 
 var forms = []Form{FormCountry, FormPlace, FormDate, FormURL, FormDigest}
+
+// NoURL states that there is no such page.
+const NoURL = "none"
 
 // Kind says what sort of value a fact has.
 type Kind int
@@ -232,7 +235,7 @@ func (f Field) Takes() string {
 	case f.Is == FormDate:
 		one = "day, as in 2026-01-31"
 	case f.Is == FormURL:
-		one = "web address"
+		one = "web address, or none"
 	case f.Is == FormDigest:
 		one = "digest, as in sha256: and 64 digits"
 	}
