@@ -57,7 +57,7 @@ func TestLoad_SaysWhereTheFaultIs(t *testing.T) {
 		"no pattern":    {"directives:\n  - {id: a, note: b}", "directives.yaml:2:5: the directive names no"},
 		"empty pattern": {"directives:\n  - {id: a, model: \" \"}", "directives.yaml:2:20: model is empty"},
 		"twice":         {"directives:\n  - {id: a, model: b}\n  - {id: a, model: c}", "directives.yaml:3:10: there is another"},
-		"misspelt":      {"directives:\n  - {id: a, modle: b}", "directives.yaml:2:13: unknown key"},
+		"misspelt":      {"directives:\n  - {id: a, mdel: b}", "directives.yaml:2:13: unknown key"},
 		"digest":        {"directives:\n  - {id: a, digest: sha256:AB}", "directives.yaml:2:21: a digest is"},
 		"day":           {"directives:\n  - {id: a, model: b, expires: soon}", "directives.yaml:2:32: a day is needed"},
 		"no mapping":    {"directives: [a]", "directives.yaml:1:14: "},

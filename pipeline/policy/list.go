@@ -59,8 +59,6 @@ func (l *List) Holds(id, on string) bool {
 	})
 }
 
-func (l *List) staleOn(day string) bool { return l.ReviewBy != "" && day > l.ReviewBy }
-
 // listFile is the format of a list. A member is a word, or a word with dates.
 type listFile struct {
 	List       string      `yaml:"list"`
