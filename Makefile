@@ -56,7 +56,8 @@ fuzz: ## run every fuzz test for FUZZTIME (10m) one after the other (PKG, as for
 bench: ## run the benchmarks that BENCH (a pattern) names, BENCHTIME (1s) each
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
 
-# Everything that is not ours goes into bin/, which is not kept.
+# What comes from the npm registry goes into bin/, which is not kept. PEERS holds options, such as
+# "-runs 21 -delay 50ms".
 bench-peers: build ## time whole runs beside huggingface.js (needs Node.js and the npm registry)
 	mkdir -p bin/peers
 	cp cmd/internal/peers/huggingface/* bin/peers/
