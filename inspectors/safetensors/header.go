@@ -99,7 +99,8 @@ func DecodeHeader(r io.Reader, n, size int64) (*Header, error) {
 	if d.foldable {
 		d.header.NamesAlike = namesAlike(d.table)
 	}
-	return &d.header, nil
+	header := d.header // a copy, which does not keep the decoder and its window alive
+	return &header, nil
 }
 
 type decoder struct {

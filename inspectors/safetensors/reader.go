@@ -148,8 +148,7 @@ func (r *run) readHeader(ctx context.Context, f pipeline.File) (pipeline.ReadRes
 		return result, err
 	}
 	h.Table.Object = o.Path
-	kept := *h // a copy, so that the decoder that h lies in and what that has read can go
-	r.headers[o.Path] = &kept
+	r.headers[o.Path] = h
 	result.Explained = true
 	return result, nil
 }

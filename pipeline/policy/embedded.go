@@ -46,7 +46,7 @@ func (lib *Library) Embedded(name string) (*Pack, error) {
 		return nil, &pipeline.Error{Code: pipeline.CodeNotFound, Message: fmt.Sprintf("there is no rule pack %q", name),
 			Hint: "The packs that ship are: " + strings.Join(EmbeddedNames(), ", ") + "."}
 	}
-	return lib.Load(bytes.NewReader(source), name+".yaml")
+	return lib.load(bytes.NewReader(source), name+".yaml", include{stack: []string{name}}, true)
 }
 
 // DefaultMode returns the mode of a pack that nobody configured: seed-article and

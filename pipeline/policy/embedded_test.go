@@ -47,3 +47,25 @@ func TestDefaultsEnforceTheSeedArticle(t *testing.T) {
 	require.Equal(t, pipeline.ModeEnforce, modes["seed-article"])
 	require.Equal(t, pipeline.ModeReport, policy.DefaultMode("anything-else"))
 }
+
+// Packs that ship are compiled when they are needed. They pass the checks of a pack that
+// somebody wrote, and say the same before and after.
+func TestEmbeddedPacksPassEveryCheck(t *testing.T) {
+	t.Parallel()
+	for _, name := range policy.EmbeddedNames() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			strict, err := policy.LoadFile("packs/" + name + ".yaml")
+			require.NoError(t, err)
+			shipped, err := policy.Embedded(name)
+			require.NoError(t, err)
+			require.Equal(t, strict.Digest, shipped.Digest)
+			for i := range strict.Rules {
+				require.Equal(t, strict.Rules[i].Lists, shipped.Rules[i].Lists, strict.Rules[i].ID)
+				require.Equal(t, strict.Rules[i].Unverified, shipped.Rules[i].Unverified, strict.Rules[i].ID)
+				require.Equal(t, strict.Rules[i].Reads(), shipped.Rules[i].Reads(), strict.Rules[i].ID)
+				require.NotEmpty(t, shipped.Rules[i].Reads())
+			}
+		})
+	}
+}

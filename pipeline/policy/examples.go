@@ -40,7 +40,7 @@ type example struct {
 }
 
 // examples reads the examples of a rule. One of each outcome is needed at least.
-func (l *loader) examples(node *yaml.Node, what string, file examplesFile, rule *Rule) {
+func (l *loader) examples(node *yaml.Node, what string, file examplesFile, into *body) {
 	at := document.Child(node, "examples")
 	if at == nil {
 		l.problems.Add(node, "%s has no %q", what, "examples")
@@ -64,7 +64,7 @@ func (l *loader) examples(node *yaml.Node, what string, file examplesFile, rule 
 			continue
 		}
 		for i := range kind.examples {
-			rule.examples = append(rule.examples, l.example(&kind.examples[i], kind.want))
+			into.examples = append(into.examples, l.example(&kind.examples[i], kind.want))
 		}
 	}
 }
@@ -244,7 +244,7 @@ func TestPack(ctx context.Context, pack *Pack) (TestReport, error) {
 	report := TestReport{Pack: pack.Name, Rules: len(pack.Rules), Failures: []TestFailure{}}
 	for i := range pack.Rules {
 		rule := &pack.Rules[i]
-		for _, e := range rule.examples {
+		for _, e := range rule.body().examples {
 			report.Examples++
 			got, err := e.judge(ctx, rule)
 			if err != nil {

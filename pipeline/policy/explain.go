@@ -79,16 +79,17 @@ func (p *Pack) Explain(ctx context.Context, id string, facts *pipeline.FactSet, 
 		}
 		out.Applies = &e
 	}
-	if rule.list == nil {
-		e, err := rule.when.explain(ctx, v, nil, nil, rule.Accept)
+	made := rule.body()
+	if made.list == nil {
+		e, err := made.when.explain(ctx, v, nil, nil, rule.Accept)
 		if err != nil {
 			return nil, err
 		}
 		out.Elements = append(out.Elements, e)
 		return out, nil
 	}
-	for i := range min(v.length(rule.list), maxElements) {
-		e, err := rule.when.explain(ctx, v, &item{list: rule.list, index: i}, rule.elem, rule.Accept)
+	for i := range min(v.length(made.list), maxElements) {
+		e, err := made.when.explain(ctx, v, &item{list: made.list, index: i}, made.elem, rule.Accept)
 		if err != nil {
 			return nil, err
 		}

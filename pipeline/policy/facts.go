@@ -96,7 +96,7 @@ func usesOf(packs []*Pack) uses {
 			}
 		}
 		for _, rule := range pack.Rules {
-			for _, fact := range rule.Reads {
+			for _, fact := range rule.Reads() {
 				u.rules = append(u.rules, use{fact, rule.ID})
 			}
 			for _, fact := range rule.Ask {

@@ -91,7 +91,7 @@ func TestFacts_HoldWhatShippedPacksName(t *testing.T) {
 	}
 	for _, s := range selected {
 		for _, r := range s.Pack.Rules {
-			require.True(t, len(r.Reads) == 0 || shown[r.ID], "%s reads %v", r.ID, r.Reads)
+			require.True(t, len(r.Reads()) == 0 || shown[r.ID], "%s reads %v", r.ID, r.Reads())
 		}
 	}
 }

@@ -225,23 +225,27 @@ func (j judgment) outcome() pipeline.Outcome {
 
 // judge evaluates a rule, once for every element where it has a "for".
 func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
-	if r.list == nil {
-		got, err := r.when.decide(ctx, v, nil, r.Accept)
+	made := r.body()
+	if made.when == nil { // a rule that ships and does not compile
+		return judgment{ruling: ruling{reason: "the rule cannot be read"}}, nil
+	}
+	if made.list == nil {
+		got, err := made.when.decide(ctx, v, nil, r.Accept)
 		j := judgment{ruling: got}
 		if got.truth == yes {
 			j.matched = []*item{nil}
 		}
 		return j, err
 	}
-	if n := v.length(r.list); n > maxElements {
+	if n := v.length(made.list); n > maxElements {
 		reason := fmt.Sprintf("%s has %s elements, and a rule looks at %s at most", r.For, thousands(uint64(n)), thousands(maxElements))
 		return judgment{ruling: ruling{reason: reason}}, nil
 	}
 	var matched []*item
 	j := judgment{ruling: ruling{truth: no}}
-	for i := range v.length(r.list) {
-		it := &item{list: r.list, index: i}
-		got, err := r.when.decide(ctx, v, it, r.Accept)
+	for i := range v.length(made.list) {
+		it := &item{list: made.list, index: i}
+		got, err := made.when.decide(ctx, v, it, r.Accept)
 		if err != nil {
 			return j, err
 		}
@@ -257,20 +261,20 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 	}
 	// That no element matches says something only where the list is all of it, or where
 	// none could match.
-	basis, known := v.basis(r.list)
+	basis, known := v.basis(made.list)
 	if known && !weaker(basis, r.Accept) {
 		return j, nil
 	}
 	if j.truth == no {
-		never, err := r.when.never(ctx, v, r.Accept)
+		never, err := made.when.never(ctx, v, r.Accept)
 		if err != nil || never {
 			return j, err
 		}
 	}
 	if known {
-		j.add(ruling{reliedOn: []path{r.list}})
+		j.add(ruling{reliedOn: []path{made.list}})
 	} else {
-		j.add(ruling{missing: []path{r.list}})
+		j.add(ruling{missing: []path{made.list}})
 	}
 	return j, nil
 }
@@ -287,15 +291,15 @@ func (c *caseOf) add(rule *Rule, got judgment) {
 	case yes:
 		for _, it := range got.matched {
 			f := base
-			f.Message = rule.message.render(c.view, it)
+			f.Message = rule.body().message.render(c.view, it)
 			f.Ask = rule.asks(c.view, it)
-			f.Evidence = c.evidence(rule.when, it)
+			f.Evidence = c.evidence(rule.body().when, it)
 			c.append(f, it)
 		}
 	case undecided:
 		base.Message = fmt.Sprintf("%s\"%s\" cannot be decided: %s.", rule.Status.caveat(), rule.Title, got.because(rule.Accept))
 		base.Ask = rule.asks(c.view, nil)
-		base.Evidence = c.evidence(rule.when, nil)
+		base.Evidence = c.evidence(rule.body().when, nil)
 		c.append(base, nil)
 	case no:
 		if !base.Stale {
@@ -305,7 +309,7 @@ func (c *caseOf) add(rule *Rule, got judgment) {
 		until, what := rule.freshUntil()
 		base.Message = fmt.Sprintf("%s\"%s\" did not match, but %s was to be reviewed by %s: this result is stale.", rule.Status.caveat(), rule.Title, what, until)
 		base.Ask = []string{}
-		base.Evidence = c.evidence(rule.when, nil)
+		base.Evidence = c.evidence(rule.body().when, nil)
 		c.append(base, nil)
 	}
 }
@@ -337,15 +341,15 @@ func (c *caseOf) addQuestion(open judgment, held []*Rule, accept pipeline.Basis)
 // are asked for an element only.
 func (r *Rule) asks(v *view, it *item) []string {
 	var out []path
-	for _, fact := range r.ask {
+	for _, fact := range r.body().ask {
 		if fact.path[0].name != element || it != nil {
 			if !fact.known(v, it) {
 				out = append(out, fact.in(it))
 			}
 			continue
 		}
-		for i := range v.length(r.list) {
-			if one := (&item{list: r.list, index: i}); !fact.known(v, one) {
+		for i := range v.length(r.body().list) {
+			if one := (&item{list: r.body().list, index: i}); !fact.known(v, one) {
 				out = append(out, fact.in(one))
 			}
 		}
@@ -356,6 +360,9 @@ func (r *Rule) asks(v *view, it *item) []string {
 // evidence lists the known facts that an expression names, with their values.
 func (c *caseOf) evidence(x *expression, it *item) []pipeline.FindingEvidence {
 	out := []pipeline.FindingEvidence{}
+	if x == nil {
+		return out
+	}
 	for _, place := range x.places(c.view, it) {
 		if value, known := c.view.value(place.path, place.entry); known {
 			out = append(out, pipeline.FindingEvidence{Fact: place.path.String(), Value: value})

@@ -83,7 +83,7 @@ func (lib *Library) LoadFile(file string) (*Pack, error) {
 	}
 	defer f.Close()
 	name := filepath.Base(file)
-	return lib.load(f, name, include{open: within(filepath.Dir(file)), stack: []string{name}})
+	return lib.load(f, name, include{open: within(filepath.Dir(file)), stack: []string{name}}, false)
 }
 
 func openFile(file, what string) (*os.File, error) {
@@ -112,10 +112,11 @@ func Load(r io.Reader, name string) (*Pack, error) {
 
 // Load is the function [Load] with these lists. A pack from a reader includes no files.
 func (lib *Library) Load(r io.Reader, name string) (*Pack, error) {
-	return lib.load(r, name, include{stack: []string{name}})
+	return lib.load(r, name, include{stack: []string{name}}, false)
 }
 
-func (lib *Library) load(r io.Reader, name string, from include) (*Pack, error) {
+// load loads a pack. The rules of one that is tried are compiled when they are needed.
+func (lib *Library) load(r io.Reader, name string, from include, tried bool) (*Pack, error) {
 	doc, err := document.Read(r, name, loadHint)
 	if err != nil {
 		return nil, err
@@ -125,6 +126,7 @@ func (lib *Library) load(r io.Reader, name string, from include) (*Pack, error) 
 		problems: &document.Problems{Name: name, Hint: loadHint},
 		library:  lib,
 		include:  from,
+		tried:    tried,
 		digests:  []pipeline.Digest{pipeline.DigestBytes(doc.Source)},
 	}
 	l.compiler = newCompiler(doc, l.problems, lib.envs)
@@ -150,6 +152,7 @@ type loader struct {
 	problems *document.Problems
 	library  *Library
 	include  include
+	tried    bool
 	digests  []pipeline.Digest
 	compiler compiler
 }
@@ -224,7 +227,7 @@ func (l *loader) included(root *yaml.Node, names []string) []Rule {
 			continue
 		}
 		inner := include{open: l.include.open, stack: append(slices.Clone(l.include.stack), name)}
-		pack, err := l.library.load(f, name, inner)
+		pack, err := l.library.load(f, name, inner, false)
 		_ = f.Close()
 		if err != nil {
 			l.problems.Add(item, "the included pack does not load: %v", err)
@@ -349,14 +352,65 @@ func (l *loader) rule(node *yaml.Node) Rule {
 	l.dates(node, file, &rule)
 	l.cite(node, what, file, &rule)
 	l.offices(node, file, &rule)
-	l.expression(node, what, &rule)
-	l.words(node, what, &rule)
-	l.examples(node, what, file.Examples, &rule)
+	rule.compiled = &compiled{}
+	if l.tried {
+		l.later(node, what, file, &rule)
+		return rule
+	}
+	l.compile(node, what, file, &rule, &rule.compiled.body)
+	if when := rule.compiled.body.when; when != nil {
+		rule.uses(when.lists)
+	}
 	return rule
 }
 
+// compile makes the body of a rule.
+func (l *loader) compile(node *yaml.Node, what string, file ruleFile, rule *Rule, into *body) {
+	l.expression(node, what, rule, into)
+	l.words(node, what, rule, into)
+	l.examples(node, what, file.Examples, into)
+}
+
+// uses records the lists that a rule looks into.
+func (r *Rule) uses(lists []*List) {
+	r.Lists = append([]*List{}, lists...)
+	for _, list := range lists {
+		r.Unverified = r.Unverified || list.VerifiedBy == ""
+	}
+}
+
+// listedIn finds the names of lists in the text of an expression.
+var listedIn = regexp.MustCompile(`listed\([^"]*"([^"]+)"\)`)
+
+// later has a rule compiled when it is first needed. What it says of lists is known
+// before, from its text.
+func (l *loader) later(node *yaml.Node, what string, file ruleFile, rule *Rule) {
+	names := map[string]bool{}
+	for _, m := range listedIn.FindAllStringSubmatch(rule.When, -1) {
+		names[m[1]] = true
+	}
+	var lists []*List
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if list, ok := l.compiler.envs.lists[name]; ok {
+			lists = append(lists, list)
+		}
+	}
+	rule.uses(lists)
+	texts := *rule
+	rule.compiled.make = func(into *body) {
+		// Each has problems of its own, because rules can be needed side by side.
+		alone := *l
+		alone.problems = &document.Problems{Name: l.doc.Name, Hint: loadHint}
+		alone.compiler.problems = alone.problems
+		alone.compile(node, what, file, &texts, into)
+		if alone.problems.Len() > 0 {
+			into.when = nil
+		}
+	}
+}
+
 // expression compiles "for" and "when".
-func (l *loader) expression(node *yaml.Node, what string, rule *Rule) {
+func (l *loader) expression(node *yaml.Node, what string, rule *Rule, into *body) {
 	if at := document.Child(node, "for"); at != nil {
 		p, t, err := resolve(rule.For, nil)
 		switch {
@@ -367,25 +421,14 @@ func (l *loader) expression(node *yaml.Node, what string, rule *Rule) {
 			l.problems.Add(at, "%q is not a list, so a rule cannot look at its elements one by one", rule.For)
 			return
 		}
-		rule.list, rule.elem = p, t.Elem()
+		into.list, into.elem = p, t.Elem()
 	}
 	if !l.need(node, what, "when", rule.When) {
 		return
 	}
-	rule.when = l.compiler.compile(document.Child(node, "when"), rule.elem, rule.list)
-	if rule.when == nil {
-		return
-	}
-	if rule.list != nil && !rule.when.usesElement {
+	into.when = l.compiler.compile(document.Child(node, "when"), into.elem, into.list)
+	if into.when != nil && into.list != nil && !into.when.usesElement {
 		l.problems.Add(document.Child(node, "when"), "%s is evaluated for every element of %s and never looks at %q", what, rule.For, element)
-	}
-	rule.Reads = []string{}
-	for _, ref := range rule.when.refs {
-		rule.Reads = append(rule.Reads, ref.path.String())
-	}
-	rule.Lists = append([]*List{}, rule.when.lists...)
-	for _, list := range rule.Lists {
-		rule.Unverified = rule.Unverified || list.VerifiedBy == ""
 	}
 }
 

@@ -63,14 +63,14 @@ func TestLoadReadsThePack(t *testing.T) {
 	require.Equal(t, "2026-12-31", first.To)
 	require.Equal(t, "2027-06-01", first.ReviewBy)
 	require.Equal(t, pipeline.QuorumOne, first.Quorum)
-	require.Equal(t, []string{"params.lower"}, first.Reads)
+	require.Equal(t, []string{"params.lower"}, first.Reads())
 	require.Equal(t, 6, first.Line)
 	require.Equal(t, []pipeline.Citation{{Title: "Policy", URL: "https://example.org/policy", Accessed: "2026-11-23"}}, first.Cite)
 
 	second := pack.Rules[1]
 	require.Equal(t, pipeline.QuorumTwo, second.Quorum, "block defaults to two")
 	require.Equal(t, pipeline.BasisMeasured, second.Accept, "the strictest is the default")
-	require.Equal(t, []string{"datasets[].license"}, second.Reads)
+	require.Equal(t, []string{"datasets[].license"}, second.Reads())
 	require.Empty(t, second.From)
 }
 

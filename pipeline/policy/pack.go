@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"weighbridge/pipeline"
 )
@@ -115,18 +117,62 @@ type Rule struct {
 	// Unverified is true where the rule rests on a source that was not read, or on a
 	// list that nobody has held against its source.
 	Unverified bool `json:"unverified"`
-	// Reads names the facts that the expression looks at, in order; "[]" stands
-	// for every element of a list.
-	Reads []string `json:"reads"`
 	// Line is where the rule starts in its file.
 	Line int `json:"line"`
 
+	compiled *compiled
+}
+
+// compiled is what is made of the texts of a rule. Rules that people write are compiled
+// as they load, so that every fault shows. Those that ship are compiled when they are
+// first needed: tests hold them to the same checks, and most packs do not apply to most
+// cases.
+type compiled struct {
+	once sync.Once
+	make func(*body)
+	body body
+}
+
+type body struct {
 	when     *expression
 	list     path         // of For, nil where there is none
 	elem     reflect.Type // of the elements of For
 	message  template
 	ask      []factName
 	examples []example
+}
+
+// body returns the compiled rule.
+func (r *Rule) body() *body {
+	c := r.compiled
+	c.once.Do(func() {
+		if c.make != nil {
+			c.make(&c.body)
+			c.make = nil
+		}
+	})
+	return &c.body
+}
+
+// Reads names the facts that the expression looks at, in order; "[]" stands for every
+// element of a list.
+func (r *Rule) Reads() []string {
+	out := []string{}
+	if when := r.body().when; when != nil {
+		for _, ref := range when.refs {
+			out = append(out, ref.path.String())
+		}
+	}
+	return out
+}
+
+// MarshalJSON writes the rule with the facts that it reads.
+func (r Rule) MarshalJSON() ([]byte, error) {
+	type plain Rule
+	return json.Marshal(struct {
+		plain
+		Reads []string `json:"reads"`
+	}{plain(r), r.Reads()})
 }
 
 // activeOn tells whether the rule is evaluated on a day. Both ends of its dates

@@ -95,9 +95,9 @@ func TestPacks_EveryRuleHasExamplesOfEachOutcome(t *testing.T) {
 				require.Equal(t, pack.Rules[i].ID, rule.ID)
 				require.NotEmpty(t, rule.Examples.Match, rule.ID)
 				require.NotEmpty(t, rule.Examples.NoMatch, rule.ID)
-				decided := !slices.ContainsFunc(pack.Rules[i].Reads, func(fact string) bool { return !slices.Contains(alwaysKnown, fact) })
+				decided := !slices.ContainsFunc(pack.Rules[i].Reads(), func(fact string) bool { return !slices.Contains(alwaysKnown, fact) })
 				if !decided {
-					require.NotEmpty(t, rule.Examples.Undetermined, "%s reads %v", rule.ID, pack.Rules[i].Reads)
+					require.NotEmpty(t, rule.Examples.Undetermined, "%s reads %v", rule.ID, pack.Rules[i].Reads())
 				}
 			}
 		})

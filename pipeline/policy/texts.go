@@ -107,14 +107,14 @@ func isWebAddress(s string) bool {
 }
 
 // words checks "message" and "ask": every fact that they name must exist.
-func (l *loader) words(node *yaml.Node, what string, rule *Rule) {
+func (l *loader) words(node *yaml.Node, what string, rule *Rule, into *body) {
 	if l.need(node, what, "message", rule.Message) {
 		at := document.Child(node, "message")
 		if utf8.RuneCountInString(rule.Message) > maxMessage {
 			l.problems.Add(at, "a message has at most %d characters", maxMessage)
 			return
 		}
-		rule.message = parseTemplate(rule.Message, rule.elem, func(offset int, message string) {
+		into.message = parseTemplate(rule.Message, into.elem, func(offset int, message string) {
 			line, column := l.doc.Locate(at, offset)
 			l.problems.AddAt(line, column, "%s", message)
 		})
@@ -125,11 +125,11 @@ func (l *loader) words(node *yaml.Node, what string, rule *Rule) {
 		return
 	}
 	for i, name := range rule.Ask {
-		p, t, err := resolveFact(name, rule.elem)
+		p, t, err := resolveFact(name, into.elem)
 		if err != nil {
 			l.problems.Add(at.Content[i], "%v", err)
 			continue
 		}
-		rule.ask = append(rule.ask, factName{path: p, interval: t == intervalType})
+		into.ask = append(into.ask, factName{path: p, interval: t == intervalType})
 	}
 }

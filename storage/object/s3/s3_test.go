@@ -120,7 +120,7 @@ func one(t *testing.T) (*s3server.Server, *s3server.Bucket, *s3.Store, pipeline.
 	bucket.Put("p/a.bin", objecttest.Data(1, 100_000))
 	server := serve(t, s3server.Options{Memory: map[string]*s3server.Bucket{"models": bucket}})
 	opts := options(server)
-	opts.AnswerTimeout = 300 * time.Millisecond // short, for the faults that never answer
+	opts.AnswerTimeout = 2 * time.Second // short, for the faults that never answer
 	s := open(t, "s3://models/p/", opts)
 	return server, bucket, s, objecttest.Pin(t, s, "a.bin")
 }
