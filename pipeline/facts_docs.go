@@ -275,7 +275,7 @@ var factDocs = map[string]string{
 	"Party.name":                         "The party's name, or \"public\".",
 	"Party.parent":                       "The ultimate parent's name.",
 	"Party.parent_hq_country":            "Where its headquarters are; the party's own where it has no parent.",
-	"Party.team_country":                 "Where the team was before it moved, where it moved.",
+	"Party.team_country":                 "Where the team was before it moved; the party's own country where it did not move.",
 	"Party.us_person":                    "True for a person of the United States in the sense of 15 CFR 772.1.",
 	"Party.website":                      "address and website say where the party can be found.",
 	"Pickle":                             "What the PyTorch checkpoints and other pickles of an artifact are. A nil value is unknown; counts are zero where there is no such file.",

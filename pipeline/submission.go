@@ -134,7 +134,8 @@ type Party struct {
 	// DataFramework is true where the party is certified under the EU-US Data
 	// Privacy Framework or its extension to the United Kingdom.
 	DataFramework *bool `json:"data_framework" yaml:"data_framework"`
-	// TeamCountry is where the team was before it moved, where it moved.
+	// TeamCountry is where the team was before it moved; the party's own country where
+	// it did not move.
 	TeamCountry *string `json:"team_country" yaml:"team_country" is:"country"`
 	// EURepresentative is true where a representative in the Union has a mandate.
 	EURepresentative *bool `json:"eu_representative" yaml:"eu_representative"`

@@ -229,7 +229,7 @@ func quietData(destination string, more ...fact) []fact {
 		declared("datasets[0].personal", true), declared("datasets[0].sensitive", false),
 		declared("destination.country", destination),
 		declared("model.anonymity_assessed", true), declared("data.lawfulness", "lawful"),
-		declared("data.safeguard_sa", false), declared("data.continuous", false),
+		declared("data.safeguard_sa", false), declared("data.continuous", false), declared("documents", []pipeline.Document{}),
 	}, more...)
 }
 
@@ -356,8 +356,8 @@ func TestPrivacyDates(t *testing.T) {
 		origin, destination, on string
 		want                    []string
 	}{
-		"India, a listed place, the day before":   {"IN", "XX", "2027-05-12", []string{"SOV-INFO"}},
-		"India, a listed place, the day":          {"IN", "XX", "2027-05-13", []string{"SOV-INFO", "IN-DP-01"}},
+		"India, the placeholder never counts":     {"IN", "XX", "2027-05-13", []string{"SOV-INFO"}},
+		"India, the placeholder in the examples":  {"IN", "XX", "9999-01-01", []string{"SOV-INFO", "IN-DP-01"}},
 		"India, no country is listed":             {"IN", "DE", "2027-05-13", []string{"SOV-INFO"}},
 		"Saudi Arabia, the day before":            {"SA", "DE", "2024-09-13", []string{}},
 		"Saudi Arabia, the day":                   {"SA", "DE", "2024-09-14", []string{"SA-DP-01"}},

@@ -166,15 +166,13 @@ func TestUSAffiliatesRuleIsLeftToTheOperator(t *testing.T) {
 // pack gives one finding, not one a rule.
 func TestUSEarAsksOneQuestion(t *testing.T) {
 	t.Parallel()
-	list := measured("directives.matches", []pipeline.Directive{})
 	for name, tc := range map[string]struct {
 		facts             []fact
 		missing, reliedOn []string
 	}{
-		"nothing known":                     {nil, []string{"directives.matches", "transfer.us_nexus"}, []string{}},
-		"no directive matches":              {[]fact{list}, []string{"transfer.us_nexus"}, []string{}},
-		"said to be out of reach":           {[]fact{list, declared("transfer.us_nexus", false)}, []string{}, []string{"transfer.us_nexus"}},
-		"said to be so, no directives kept": {[]fact{declared("transfer.us_nexus", false)}, []string{"directives.matches"}, []string{}},
+		"nothing known":            {nil, []string{"transfer.us_nexus"}, []string{}},
+		"said to be out of reach":  {[]fact{declared("transfer.us_nexus", false)}, []string{}, []string{"transfer.us_nexus"}},
+		"a directive is no answer": {[]fact{measured("directives.matches", []pipeline.Directive{{ID: "D-7", Field: "model"}})}, []string{"transfer.us_nexus"}, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,18 +186,22 @@ func TestUSEarAsksOneQuestion(t *testing.T) {
 			require.NotContains(t, got[0].Message, ": ,")
 		})
 	}
-	require.Empty(t, judge(t, embedded(t, "us-ear"), facts(list, measured("transfer.us_nexus", false))))
+	require.Empty(t, judge(t, embedded(t, "us-ear"), facts(measured("transfer.us_nexus", false))))
 }
 
-// A directive blocks, whatever else is known.
+// A directive blocks, whatever else is known, and where no US nexus is stated too.
 func TestUSDirectiveNeedsNoSubmission(t *testing.T) {
 	t.Parallel()
-	got := judge(t, embedded(t, "us-ear"), facts(measured("submission.present", false),
-		measured("directives.matches", []pipeline.Directive{{ID: "D-7", Field: "model", Pattern: "example/frontier-*", Note: "safe 3"}})))
-	require.Equal(t, pipeline.VerdictBlock, pipeline.VerdictOf(got))
-	found := findingsOf(got, "US-DIR-01")
-	require.Len(t, found, 1)
-	require.Contains(t, found[0].Message, "Directive D-7 names this model (example/frontier-*)")
+	pack := embedded(t, "us-lists")
+	require.Equal(t, pipeline.ModeReport, policy.DefaultMode(pack.Name))
+	for _, given := range [][]fact{{measured("submission.present", false)}, {declared("transfer.us_nexus", false)}} {
+		got := judge(t, pack, facts(append(given,
+			measured("directives.matches", []pipeline.Directive{{ID: "D-7", Field: "model", Pattern: "example/frontier-*", Note: "safe 3"}}))...))
+		require.Equal(t, pipeline.VerdictBlock, pipeline.VerdictOf(got))
+		found := findingsOf(got, "US-DIR-01")
+		require.Len(t, found, 1)
+		require.Contains(t, found[0].Message, "Directive D-7 names this model (example/frontier-*)")
+	}
 }
 
 func TestUSScreening(t *testing.T) {
@@ -228,7 +230,7 @@ func TestUSScreening(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := judge(t, embedded(t, "us-ear"), facts(nexus(tc.hits)...))
+			got := judge(t, embedded(t, "us-lists"), facts(tc.hits))
 			count := map[string]int{}
 			for _, f := range got {
 				count[f.Rule+" "+string(f.Outcome)]++

@@ -187,6 +187,9 @@ func partiesOf(facts *pipeline.FactSet) parties {
 	return all
 }
 
+// add takes the names of a party. Only the parents of who receives, passes on or uses the
+// weights are of the role "parent", on which rules block: those of the developer and of
+// the exporter get the party's own role.
 func (p *parties) add(facts *pipeline.FactSet, at, role string, party pipeline.Party) {
 	one := func(fact, name, role string) {
 		if normalised := Normalise(name); normalised == "" || normalised == public {
@@ -205,7 +208,10 @@ func (p *parties) add(facts *pipeline.FactSet, at, role string, party pipeline.P
 		one(at+".aliases", alias, role)
 	}
 	if party.Parent != nil {
-		one(at+".parent", *party.Parent, "parent")
+		if role != "developer" && role != "exporter" {
+			role = "parent"
+		}
+		one(at+".parent", *party.Parent, role)
 	}
 }
 

@@ -106,6 +106,31 @@ func TestAssessor_List(t *testing.T) {
 	}
 }
 
+func TestAssessor_RolesOfParents(t *testing.T) {
+	t.Parallel()
+	l := load(t, "2026-11-23", listed("e-1", "Entity List (EL)", "Chimera Holding"))
+	owned := pipeline.Party{Name: ptr("Honest Gardens"), Parent: ptr("Chimera Holding")}
+	for name, tc := range map[string]struct {
+		sub  *pipeline.Submission
+		role string
+	}{
+		"recipient":    {&pipeline.Submission{Recipient: owned}, "parent"},
+		"end user":     {&pipeline.Submission{EndUser: owned}, "parent"},
+		"intermediary": {&pipeline.Submission{Intermediaries: []pipeline.Party{owned}}, "parent"},
+		"developer":    {&pipeline.Submission{Developer: owned}, "developer"},
+		"exporter":     {&pipeline.Submission{Exporter: owned}, "exporter"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := factsOf(tc.sub)
+			assess(t, &screening.Assessor{List: l}, s)
+			require.Len(t, s.Facts.Screening.Hits, 1)
+			require.Equal(t, "Chimera Holding", s.Facts.Screening.Hits[0].Party)
+			require.Equal(t, tc.role, s.Facts.Screening.Hits[0].Role)
+		})
+	}
+}
+
 func TestAssessor_WhoIsKnown(t *testing.T) {
 	t.Parallel()
 	l := load(t, "2026-11-23", listed("e-1", "EL", "Fiction Importers"))
