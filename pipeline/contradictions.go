@@ -41,6 +41,13 @@ func (s *FactSet) Contradict(sub *Submission, object string) {
 		if c, differs := s.againstWeight(sub, object); differs {
 			found = append(found, c)
 		}
+		if base, known := s.Value("adapter.base"); known && sub.Bases != nil && len(sub.Bases) == 0 {
+			entry, _ := s.Entry("adapter.base")
+			found = append(found, contradiction{
+				sentence: fmt.Sprintf("bases: the submission states that there are none, and the adapter names %s.", inWords(base)),
+				evidence: append([]Evidence{{Object: object, Where: "$.bases"}}, entry.Evidence...),
+			})
+		}
 	}
 	sentences, evidence := []string{}, []Evidence{}
 	for i, c := range found {

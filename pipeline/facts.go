@@ -296,6 +296,10 @@ type Objects struct {
 	UnknownBytes *int64 `json:"unknown_bytes" unit:"bytes"`
 	// Skipped counts names in the listing that are not part of the artifact.
 	Skipped *int64 `json:"skipped"`
+	// Unread counts names that lead to something and were not followed: links that leave
+	// the source or lead to a folder, devices. A program that publishes the source could
+	// follow them.
+	Unread *int64 `json:"unread" unit:"names"`
 	// Twofold counts objects that two formats explain at once, so that two programs
 	// can see two models in one.
 	Twofold *int64 `json:"twofold" unit:"objects"`

@@ -232,6 +232,7 @@ var factDocs = map[string]string{
 	"Objects.twofold":                    "Counts objects that two formats explain at once, so that two programs can see two models in one.",
 	"Objects.unknown_bytes":              "The size of all objects that were not understood.",
 	"Objects.unpinned":                   "Counts objects that have neither an ETag nor a version id.",
+	"Objects.unread":                     "Counts names that lead to something and were not followed: links that leave the source or lead to a folder, devices. A program that publishes the source could follow them.",
 	"Organisation":                       "The size of whoever gives the model on or uses it, as licences and statutes measure it.",
 	"Organisation.ai_sales_krw":          "turnover_krw and ai_sales_krw are those of the year before, in Korean won.",
 	"Organisation.daily_users":           "monthly_users is the number of monthly active users, daily_users that of a day.",

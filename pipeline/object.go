@@ -39,6 +39,9 @@ func (o Object) Pinned() bool { return o.ETag != "" || o.VersionID != "" }
 type Skipped struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
+	// Unread is true where something lies there that a program which publishes the
+	// source could take along: a link, a device.
+	Unread bool `json:"unread,omitempty"`
 }
 
 // Snapshot is a source listed and pinned: what one run reads and nothing else.

@@ -28,6 +28,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -173,15 +174,15 @@ type Assessor struct {
 func (*Assessor) Name() string { return "directives" }
 
 // Assess sets directives.matches to the directives that name the artifact and have not
-// expired by the as-of day, one for each pattern that fits; it stays unknown where there
-// is no list. The basis is measured; it is estimated where nothing matched and a directive
+// expired by the as-of day, one for each pattern that fits; where there is no list, what
+// was found before stands. The basis is measured; it is estimated where nothing matched and a directive
 // in force names something that is unknown of this artifact, such as its model id. It
 // returns no error.
 func (a *Assessor) Assess(facts *pipeline.FactSet, asOf time.Time) error {
-	facts.ForgetAll("directives")
 	if a.List == nil {
 		return nil
 	}
+	facts.ForgetAll("directives")
 	day := asOf.Format(time.DateOnly)
 	fields := fieldsOf(facts)
 	matches := []pipeline.Directive{}
@@ -263,6 +264,12 @@ func (f *field) add(facts *pipeline.FactSet, names ...string) {
 
 // fold takes from a name its case, its width and the space around it.
 func fold(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) { // characters that nobody sees
+			return -1
+		}
+		return r
+	}, s)
 	return strings.TrimSpace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))))
 }
 

@@ -314,6 +314,13 @@ func (r *run) declare() error {
 	r.submission = r.req.Submission
 	name := r.req.SubmissionName
 	if r.submission == nil && r.req.ParseSubmission != nil {
+		for _, s := range r.snapshot.Skipped {
+			if s.Path == pipeline.SubmissionName {
+				return &pipeline.Error{Code: pipeline.CodeInvalid,
+					Message: fmt.Sprintf("%s at the source's root cannot be read: it is a %s", s.Path, s.Reason),
+					Hint:    "give the submission by --submission"}
+			}
+		}
 		for i, o := range r.snapshot.Objects {
 			if o.Path != pipeline.SubmissionName {
 				continue
@@ -364,6 +371,9 @@ func (r *run) derive(ctx context.Context) {
 	r.facts.Contradict(r.submission, r.declared)
 }
 
+// mostUnread is how many names that were not followed are told one by one.
+const mostUnread = 5
+
 func (r *run) objectFacts() {
 	var unpinned, pointers, twofold int64
 	var evidence, pointed, both []pipeline.Evidence
@@ -384,6 +394,22 @@ func (r *run) objectFacts() {
 	r.facts.Set("objects.unpinned", unpinned, pipeline.BasisMeasured, evidence...)
 	r.facts.Set("objects.twofold", twofold, pipeline.BasisMeasured, both...)
 	r.facts.Set("objects.skipped", int64(len(r.snapshot.Skipped)), pipeline.BasisMeasured)
+	var unread int64
+	var left []pipeline.Evidence
+	for _, s := range r.snapshot.Skipped {
+		if s.Unread {
+			unread++
+			left = append(left, pipeline.Evidence{Object: s.Path, Where: s.Reason})
+		}
+	}
+	r.facts.Set("objects.unread", unread, pipeline.BasisMeasured, left...)
+	for i, at := range left {
+		if i == mostUnread {
+			r.notes = append(r.notes, fmt.Sprintf("%d more names were not followed.", len(left)-i))
+			break
+		}
+		r.notes = append(r.notes, fmt.Sprintf("%s was not followed: it is a %s.", at.Object, at.Where))
+	}
 	r.facts.Set("headers.pointers", pointers, pipeline.BasisMeasured, pointed...)
 	if unpinned > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("Objects that are unpinned: %d. The store gives them neither an ETag nor a version id, so only size and time could be watched.", unpinned))

@@ -25,6 +25,9 @@ type Explanation struct {
 	InEffect bool `json:"in_effect"`
 	// Applies explains the pack's condition, nil where it has none.
 	Applies *Explained `json:"applies"`
+	// Outcome is what the rule comes to as a whole, Because why it cannot be decided.
+	Outcome pipeline.Outcome `json:"outcome"`
+	Because string           `json:"because"`
 	// Elements has one entry for each element that the rule looks at, or the one of a
 	// rule without "for".
 	Elements []Explained `json:"elements"`
@@ -78,6 +81,14 @@ func (p *Pack) Explain(ctx context.Context, id string, facts *pipeline.FactSet, 
 			return nil, err
 		}
 		out.Applies = &e
+	}
+	whole, err := rule.judge(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	out.Outcome = whole.outcome()
+	if whole.truth == undecided {
+		out.Because = whole.because(rule.Accept)
 	}
 	made := rule.body()
 	if made.list == nil {

@@ -237,13 +237,10 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 		}
 		return j, err
 	}
-	if n := v.length(made.list); n > maxElements {
-		reason := fmt.Sprintf("%s has %s elements, and a rule looks at %s at most", r.For, thousands(uint64(n)), thousands(maxElements))
-		return judgment{ruling: ruling{reason: reason}}, nil
-	}
 	var matched []*item
 	j := judgment{ruling: ruling{truth: no}}
-	for i := range v.length(made.list) {
+	n := v.length(made.list)
+	for i := range min(n, maxElements) {
 		it := &item{list: made.list, index: i}
 		got, err := made.when.decide(ctx, v, it, r.Accept)
 		if err != nil {
@@ -258,6 +255,10 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 	}
 	if len(matched) > 0 {
 		return judgment{ruling: ruling{truth: yes}, matched: matched}, nil
+	}
+	if n > maxElements {
+		reason := fmt.Sprintf("%s has %s elements, and a rule looks at %s at most", r.For, thousands(uint64(n)), thousands(maxElements))
+		return judgment{ruling: ruling{reason: reason}}, nil
 	}
 	// That no element matches says something only where the list is all of it, or where
 	// none could match.

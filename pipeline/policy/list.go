@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	slashpath "path"
@@ -108,7 +109,7 @@ func (l *loader) namedList() *List {
 	}
 	members := document.Child(root, "members")
 	switch {
-	case members == nil:
+	case members == nil || members.Kind != yaml.SequenceNode:
 		l.problems.Add(root, "the list has no %q", "members")
 	case len(file.Members) > maxMembers:
 		l.problems.Add(members, "a list holds at most %d members", maxMembers)
@@ -126,8 +127,8 @@ func (l *loader) namedList() *List {
 				l.problems.Add(node, "the member ends on %s, before it starts on %s", m.To, m.From)
 			}
 		}
-		if strings.TrimSpace(m.ID) == "" {
-			l.problems.Add(node, "a member is a word, or has one under \"id\"")
+		if m.ID == "" || strings.TrimSpace(m.ID) != m.ID {
+			l.problems.Add(node, "a member is a word without spaces around it, or has one under \"id\"")
 		}
 		list.Members = append(list.Members, m)
 		list.spans[m.ID] = append(list.spans[m.ID], m)
@@ -204,6 +205,8 @@ type include struct {
 	open func(name string) (io.ReadCloser, error)
 	// open files, outermost first, for finding a cycle.
 	stack []string
+	// files counts what the outermost pack has brought along.
+	files *int
 }
 
 // within returns a way to open files below the folder of a pack.
@@ -214,6 +217,9 @@ func within(folder string) func(string) (io.ReadCloser, error) {
 			return nil, err
 		}
 		defer func() { _ = root.Close() }()
+		if info, err := root.Stat(name); err != nil || !info.Mode().IsRegular() {
+			return nil, fs.ErrInvalid
+		}
 		return root.Open(name)
 	}
 }

@@ -83,10 +83,14 @@ func (lib *Library) LoadFile(file string) (*Pack, error) {
 	}
 	defer f.Close()
 	name := filepath.Base(file)
-	return lib.load(f, name, include{open: within(filepath.Dir(file)), stack: []string{name}}, false)
+	return lib.load(f, name, include{open: within(filepath.Dir(file)), stack: []string{name}, files: new(int)}, false)
 }
 
 func openFile(file, what string) (*os.File, error) {
+	// A pipe would wait for a writer.
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: what + " is no file", Hint: "Name one that ships, or the path of a file."}
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		code := pipeline.CodeUsage
@@ -202,8 +206,12 @@ func (l *loader) pack() *Pack {
 	return pack
 }
 
-// maxIncluded bounds how deep packs include each other.
-const maxIncluded = 8
+// maxIncluded bounds how deep packs include each other, mostIncluded how many files one
+// pack brings along.
+const (
+	maxIncluded  = 8
+	mostIncluded = 64
+)
 
 // included loads the packs that this one includes and returns their rules in order.
 // What the included pack says of where it applies is the including pack's to say.
@@ -212,6 +220,10 @@ func (l *loader) included(root *yaml.Node, names []string) []Rule {
 	at := document.Child(root, "include")
 	for i, name := range names {
 		item := at.Content[i]
+		if slices.Contains(names[:i], name) {
+			l.problems.Add(item, "%q is included twice", name)
+			continue
+		}
 		f, ok := l.beside(item, name)
 		if !ok {
 			continue
@@ -226,11 +238,17 @@ func (l *loader) included(root *yaml.Node, names []string) []Rule {
 			_ = f.Close()
 			continue
 		}
-		inner := include{open: l.include.open, stack: append(slices.Clone(l.include.stack), name)}
+		if *l.include.files++; *l.include.files > mostIncluded {
+			l.problems.Add(item, "a pack brings at most %d files along", mostIncluded)
+			_ = f.Close()
+			return rules
+		}
+		inner := include{open: l.include.open, stack: append(slices.Clone(l.include.stack), name), files: l.include.files}
 		pack, err := l.library.load(f, name, inner, false)
 		_ = f.Close()
 		if err != nil {
-			l.problems.Add(item, "the included pack does not load: %v", err)
+			first, _, _ := strings.Cut(err.Error(), "\n")
+			l.problems.Add(item, "the included pack does not load: %s", first)
 			continue
 		}
 		l.digests = append(l.digests, pack.Digest)

@@ -58,7 +58,7 @@ func TestPacks_NoTextClaimsThatAnExportIsInOrder(t *testing.T) {
 // over them alone is always decided.
 var alwaysKnown = []string{
 	"headers.malformed", "headers.pointers", "headers.names_empty", "headers.names_alike", "headers.empty_huge", "index.present",
-	"objects.unpinned", "objects.twofold", "objects.skipped", "objects.unknown_bytes", "params.stored_elements", "submission.present",
+	"objects.unpinned", "objects.twofold", "objects.unread", "objects.skipped", "objects.unknown_bytes", "params.stored_elements", "submission.present",
 	"pickle.files", "pickle.legacy", "pickle.scripted", "pickle.plain", "pickle.imports_foreign", "pickle.compressed",
 	"gguf.problems", "gguf.types_unknown", "onnx.types_unknown",
 }
@@ -128,7 +128,7 @@ func clean() map[string]any {
 		"headers.names_empty": none, "headers.names_alike": none, "headers.empty_huge": none,
 		"index.present": true, "index.tensors_absent": none, "index.tensors_unlisted": none, "index.tensors_misplaced": none,
 		"index.shards_unlisted": none, "index.paths_escaping": none, "index.problems": []string{}, "index.total_size_state": "ok",
-		"objects.twofold": none, "pickle.files": none, "pickle.legacy": none, "pickle.scripted": none, "pickle.plain": none,
+		"objects.twofold": none, "objects.unread": none, "pickle.files": none, "pickle.legacy": none, "pickle.scripted": none, "pickle.plain": none,
 		"pickle.imports": []pipeline.PickleImport{}, "pickle.imports_foreign": none, "pickle.compressed": none,
 		"gguf.problems": []string{}, "gguf.types_unknown": none, "onnx.types_unknown": none,
 		"architecture.contradictions": []string{}, "quantization.contradictions": []string{}, "params.contradictions": []string{},
@@ -155,6 +155,7 @@ func TestIntegrity(t *testing.T) {
 		"a foreign import":                {map[string]any{"pickle.imports_foreign": int64(1)}, "INT-PICKLE", pipeline.VerdictReview},
 		"plain pickles":                   {map[string]any{"pickle.files": int64(3)}, "", pipeline.VerdictClear},
 		"two formats":                     {map[string]any{"objects.twofold": int64(1)}, "INT-TWOFOLD", pipeline.VerdictReview},
+		"a link out of the source":        {map[string]any{"objects.unread": int64(1)}, "INT-UNREAD", pipeline.VerdictReview},
 		"names alike":                     {map[string]any{"headers.names_alike": int64(2)}, "INT-NAMES-ALIKE", pipeline.VerdictReview},
 		"names empty":                     {map[string]any{"headers.names_empty": int64(1)}, "INT-NAMES-EMPTY", pipeline.VerdictReview},
 		"empty and huge":                  {map[string]any{"headers.empty_huge": int64(1)}, "INT-EMPTY-HUGE", pipeline.VerdictReview},

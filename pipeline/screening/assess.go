@@ -48,15 +48,16 @@ type Assessor struct {
 // Name returns the assessor's name.
 func (*Assessor) Name() string { return "screening" }
 
-// Assess sets the facts of the group screening, or none where there is neither list nor
-// result. It returns an error with [pipeline.CodeOverLimit] where the submission names more
+// Assess sets the facts of the group screening. Where there is neither list nor result, what
+// was found before stands, as it does for a stored case: it only grows old. It returns an error with [pipeline.CodeOverLimit] where the submission names more
 // than 1,000 parties, and with [pipeline.CodeInvalid] for a threshold outside its range or a
 // list from the future.
 func (a *Assessor) Assess(facts *pipeline.FactSet, asOf time.Time) error {
-	facts.ForgetAll("screening")
 	if a.List == nil && a.Result == nil {
+		stored(facts, asOf)
 		return nil
 	}
+	facts.ForgetAll("screening")
 	threshold := cmp.Or(a.Threshold, DefaultThreshold)
 	if math.IsNaN(threshold) || threshold <= 0 || threshold > 1 {
 		return &pipeline.Error{Code: pipeline.CodeInvalid, Message: "the threshold of the screening is not above 0 and at most 1"}
@@ -97,6 +98,19 @@ func (a *Assessor) Assess(facts *pipeline.FactSet, asOf time.Time) error {
 		facts.Set("screening.hits", hits, pipeline.BasisEstimated, evidence...)
 	}
 	return nil
+}
+
+// stored lets what was found before grow old: on a later day than that of its list it is
+// no longer measured, so that "no hit" decides nothing, and a hit stays one.
+func stored(facts *pipeline.FactSet, asOf time.Time) {
+	updated, known := facts.Value("screening.list_updated")
+	entry, hits := facts.Entry("screening.hits")
+	day, _ := updated.(string)
+	if !known || !hits || entry.Basis != pipeline.BasisMeasured || asOf.Format(time.DateOnly) <= day {
+		return
+	}
+	value, _ := facts.Value("screening.hits")
+	facts.Set("screening.hits", value, pipeline.BasisEstimated, entry.Evidence...)
 }
 
 // checkDates refuses what says that it was made after tomorrow: it would never grow old.

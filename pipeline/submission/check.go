@@ -14,6 +14,7 @@ import (
 
 	yaml "go.yaml.in/yaml/v4"
 
+	"weighbridge/pipeline"
 	"weighbridge/pipeline/policy/document"
 	"weighbridge/pipeline/vocabulary"
 )
@@ -48,8 +49,19 @@ func textFault(text string) string {
 		return "this text is longer than 10,000 characters"
 	case strings.ContainsFunc(text, isControl):
 		return "this text holds a control character"
+	case strings.ContainsFunc(text, isDirection):
+		return "this text holds a character that turns the direction of writing, so that it shows as another text"
+	case !strings.ContainsFunc(text, isVisible):
+		return "this text holds nothing that can be seen"
 	}
 	return ""
+}
+
+func isDirection(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }
+
+func isVisible(r rune) bool {
+	const emptyBraille = '\u2800'
+	return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && r != emptyBraille
 }
 
 func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
@@ -126,6 +138,9 @@ func (c *checker) ends(f vocabulary.Field, v reflect.Value, node *yaml.Node) {
 		}
 		c.add(at, fault)
 		before, beforeKey = n, end.Key
+	}
+	if beforeKey != "" && beforeKey != "upper" {
+		c.add(node, "upper is missing: rules look at the largest number that it can be")
 	}
 }
 
@@ -274,4 +289,25 @@ func amount(n float64) string {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return digits
+}
+
+// consistent refuses answers that take each other back: of two of them a rule would look
+// at the one that raises nothing.
+func (c *checker) consistent(sub *pipeline.Submission, root *yaml.Node) {
+	transfer := document.Child(root, "transfer")
+	if n := sub.Transfer.IntermediaryCount; n != nil && *n < int64(len(sub.Intermediaries)) {
+		c.add(document.Child(transfer, "intermediary_count"), fmt.Sprintf("this is %d, and intermediaries names %d", *n, len(sub.Intermediaries)))
+	}
+	bulk := sub.Data.USBulk
+	if bulk.Any == nil || *bulk.Any {
+		return
+	}
+	at := document.Child(document.Child(document.Child(root, "data"), "us_bulk"), "any")
+	v := reflect.ValueOf(bulk)
+	for _, f := range vocabulary.Fields(v.Type()) {
+		if n, ok := v.Field(f.Index).Interface().(*int64); ok && n != nil && *n > 0 {
+			c.add(at, fmt.Sprintf("this is false, and %s is %d", f.Key, *n))
+			return
+		}
+	}
 }

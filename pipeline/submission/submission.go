@@ -37,6 +37,7 @@ func Load(r io.Reader, name string) (*pipeline.Submission, error) {
 		c := &checker{problems: problems}
 		c.texts(doc.Root)
 		c.group(reflect.ValueOf(*sub), doc.Root, "")
+		c.consistent(sub, doc.Root)
 	}
 	if problems.Len() == 0 && reflect.DeepEqual(*sub, pipeline.Submission{}) {
 		problems.Add(doc.Root, "the submission states nothing: fill in at least one key, or leave the submission out")

@@ -5,9 +5,12 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -179,6 +182,23 @@ func (a *App) OpenQueue(ctx context.Context) (*Queue, error) {
 	if err := a.Settings.RequireDB(); err != nil {
 		return nil, err
 	}
+	return a.openQueue(ctx)
+}
+
+// ExistingQueue is [App.OpenQueue] for what only looks at a queue or changes what is in it:
+// a name that was mistyped must not pass for an empty queue.
+func (a *App) ExistingQueue(ctx context.Context) (*Queue, error) {
+	if err := a.Settings.RequireDB(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(a.Settings.DB); errors.Is(err, fs.ErrNotExist) && !strings.Contains(a.Settings.DB, "://") {
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: fmt.Sprintf("there is no queue at %q", a.Settings.DB),
+			Hint: "name the database that check or gate wrote to"}
+	}
+	return a.openQueue(ctx)
+}
+
+func (a *App) openQueue(ctx context.Context) (*Queue, error) {
 	db, err := sqldb.Open(ctx, a.Settings.DB)
 	if err != nil {
 		return nil, fmt.Errorf("open the queue: %w", err)

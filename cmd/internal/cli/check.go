@@ -24,15 +24,23 @@ type judged struct {
 // addFlags adds the flags to a command; the lists are settings of the call.
 func (j *judged) addFlags(cmd *cobra.Command, lists *config.Lists) {
 	cmd.Flags().StringVar(&j.submission, "submission", "", "file with what the submitter declares")
-	j.addRuleFlags(cmd)
+	j.addPackFlag(cmd)
 	addListFlags(cmd, lists)
 }
 
 // addRuleFlags adds the flags that say which rules are applied.
 func (j *judged) addRuleFlags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringArrayVar(&j.packs, "pack", nil, "rule pack to use instead of the configured ones, by name or file; may be repeated")
-	f.StringVar(&j.asOf, "as-of", "", "apply the rules as on this day, YYYY-MM-DD; default today")
+	j.addPackFlag(cmd)
+	j.addDayFlag(cmd)
+}
+
+func (j *judged) addPackFlag(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&j.packs, "pack", nil, "rule pack to use instead of the configured ones, by name or file; may be repeated")
+}
+
+// addDayFlag is for commands that open nothing: another day must not let bytes pass.
+func (j *judged) addDayFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&j.asOf, "as-of", "", "apply the rules as on this day, YYYY-MM-DD; default today")
 }
 
 // addListFlags adds the flags that name the operator's lists.
@@ -71,6 +79,7 @@ with --db or ` + "WEIGHBRIDGE_DB" + `, the case is written to the queue; the act
 		Args: exactly("SOURCE"),
 	}
 	j.addFlags(cmd, &c.settings.Lists)
+	j.addDayFlag(cmd)
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		run, err := j.run(args[0], c.env.Now())

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"weighbridge/cmd/internal/app"
@@ -120,7 +121,12 @@ func (c *cli) fail(err error, asJSON bool) {
 		_ = report.JSON(c.env.Stdout, f)
 		return
 	}
-	text := "weighbridge: " + report.Clean(f.Message) + "\n"
+	// Faults of a file come one on a line; what is quoted in them is escaped already.
+	var lines []string
+	for line := range strings.SplitSeq(f.Message, "\n") {
+		lines = append(lines, report.Clean(line))
+	}
+	text := "weighbridge: " + strings.Join(lines, "\n  ") + "\n"
 	if f.Hint != "" {
 		text += "  " + report.Clean(f.Hint) + "\n"
 	}
@@ -148,6 +154,16 @@ Begin with: weighbridge demo
 		SilenceUsage:  true,
 		Args:          noCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	// A variable that was not set in a script must not count as "not given".
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		var err error
+		cmd.Flags().Visit(func(f *pflag.Flag) {
+			if f.Value.Type() == "string" && f.Value.String() == "" {
+				err = usage("--" + f.Name + " is empty")
+			}
+		})
+		return err
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -186,6 +202,9 @@ func noCommand(cmd *cobra.Command, args []string) error {
 // exactly requires a number of arguments, naming them.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) && len(names) == 0 {
+			return usage(cmd.CommandPath() + " takes no arguments")
+		}
 		if len(args) != len(names) {
 			return usage(cmd.CommandPath() + " takes " + strings.Join(names, " and "))
 		}

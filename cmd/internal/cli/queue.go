@@ -42,7 +42,7 @@ func (c *cli) withQueue(ctx context.Context, do func(*app.App, *app.Queue) error
 	if err != nil {
 		return err
 	}
-	queue, err := a.OpenQueue(ctx)
+	queue, err := a.ExistingQueue(ctx)
 	if err != nil {
 		return err
 	}
@@ -469,7 +469,7 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
-		queue, err := a.OpenQueue(cmd.Context())
+		queue, err := a.ExistingQueue(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -132,7 +132,10 @@ EXIT STATUS
 		Example: "  weighbridge rules " + name + " --db queue.db --mode us-ear=enforce\n  weighbridge rules " + name + " --db queue.db --pack my-pack.yaml",
 		Args:    exactly(),
 	}
-	j.addRuleFlags(cmd)
+	j.addPackFlag(cmd)
+	if !apply {
+		j.addDayFlag(cmd)
+	}
 	addListFlags(cmd, &c.settings.Lists)
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -149,7 +152,7 @@ EXIT STATUS
 				return err
 			}
 		}
-		queue, err := a.OpenQueue(cmd.Context())
+		queue, err := a.ExistingQueue(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -260,7 +263,7 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
-		queue, err := a.OpenQueue(cmd.Context())
+		queue, err := a.ExistingQueue(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -291,6 +294,11 @@ func explainTable(w io.Writer, e *policy.Explanation, asOf time.Time) error {
 		standing = "no: what follows is how it would come out"
 	}
 	fmt.Fprintf(&b, "  in effect  on %s: %s\n", asOf.Format(time.DateOnly), standing)
+	outcome := words(string(e.Outcome))
+	if e.Because != "" {
+		outcome = "cannot be decided: " + e.Because
+	}
+	fmt.Fprintf(&b, "  outcome    %s\n", report.Clean(outcome))
 	if e.Applies != nil {
 		b.WriteString("\nWhether the pack applies\n")
 		explainOne(&b, *e.Applies, map[pipeline.Outcome]string{pipeline.OutcomeMatched: "applies", pipeline.OutcomeNotMatched: "does not apply"})
@@ -304,7 +312,7 @@ func explainTable(w io.Writer, e *policy.Explanation, asOf time.Time) error {
 		explainOne(&b, one, map[pipeline.Outcome]string{pipeline.OutcomeMatched: "matched", pipeline.OutcomeNotMatched: "not matched"})
 	}
 	if len(e.Elements) == 0 {
-		fmt.Fprintf(&b, "\nThere is nothing in %s that the rule could look at.\n", e.Rule.For)
+		fmt.Fprintf(&b, "\nNothing is known in %s that the rule could look at.\n", e.Rule.For)
 	}
 	for _, cite := range e.Rule.Cite {
 		fmt.Fprintf(&b, "\nSource  %s %s\n", report.Clean(cite.Title), report.Clean(cite.URL))

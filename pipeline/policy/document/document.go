@@ -74,7 +74,8 @@ func Read(r io.Reader, name, hint string) (*Document, error) {
 }
 
 // refuseShortcuts reports aliases and merge keys: they make a document mean more
-// than a reader sees, and they are how a small file becomes a huge one.
+// than a reader sees, and they are how a small file becomes a huge one. It reports empty
+// elements of lists too, which make it mean less.
 func refuseShortcuts(node *yaml.Node, problems *Problems) {
 	if node.Kind == yaml.AliasNode {
 		problems.Add(node, "aliases are not used here: write the value out")
@@ -83,6 +84,10 @@ func refuseShortcuts(node *yaml.Node, problems *Problems) {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Value == "<<" {
 			problems.Add(child, "merge keys are not used here: write the values out")
+		}
+		if node.Kind == yaml.SequenceNode && child.Kind == yaml.ScalarNode && child.ShortTag() == "!!null" {
+			// The decoder would drop it, and an empty list would be an answer.
+			problems.Add(child, "this element of a list is empty: fill it in, or take it out")
 		}
 		refuseShortcuts(child, problems)
 	}

@@ -173,7 +173,7 @@ func (w *walk) entry(name string, entry fs.DirEntry) error {
 	}
 	place, reason := w.store.resolve(name)
 	if reason != "" {
-		w.skip(name, reason)
+		w.skipUnread(name, reason)
 		return nil
 	}
 	info, err := os.Lstat(place.path())
@@ -183,7 +183,7 @@ func (w *walk) entry(name string, entry fs.DirEntry) error {
 	case err != nil:
 		return folderError(filepath.Join(w.store.root, filepath.FromSlash(name)), err)
 	case !info.Mode().IsRegular():
-		w.skip(name, describe(info.Mode()))
+		w.skipUnread(name, describe(info.Mode()))
 		return nil
 	}
 	w.page.Objects = append(w.page.Objects, pipeline.Object{
@@ -194,6 +194,11 @@ func (w *walk) entry(name string, entry fs.DirEntry) error {
 
 func (w *walk) skip(name, reason string) {
 	w.page.Skipped = append(w.page.Skipped, pipeline.Skipped{Path: name, Reason: reason})
+}
+
+// skipUnread is skip for what could be published with the source all the same.
+func (w *walk) skipUnread(name, reason string) {
+	w.page.Skipped = append(w.page.Skipped, pipeline.Skipped{Path: name, Reason: reason, Unread: true})
 }
 
 // place is a file named from a folder that it may not leave.

@@ -143,16 +143,16 @@ func TestWhatIsSkippedAndWhy(t *testing.T) {
 	require.Equal(t, []string{"chain.bin", "config.json", "inside.bin", "sub/weights.bin"}, listed)
 	require.Equal(t, []pipeline.Skipped{
 		{Path: ".git/", Reason: "folder of the version control system"},
-		{Path: "absolute.bin", Reason: "link that leaves the source"},
-		{Path: "dangling.bin", Reason: "link that leads to nothing that can be read"},
-		{Path: "device", Reason: "link that leaves the source"},
-		{Path: "folder", Reason: "link to a folder"},
-		{Path: "loop", Reason: "link that leads to nothing that can be read"},
-		{Path: "outside.bin", Reason: "link that leaves the source"},
-		{Path: "pipe", Reason: "named pipe, not a file"},
-		{Path: "socket", Reason: "socket, not a file"},
+		{Path: "absolute.bin", Reason: "link that leaves the source", Unread: true},
+		{Path: "dangling.bin", Reason: "link that leads to nothing that can be read", Unread: true},
+		{Path: "device", Reason: "link that leaves the source", Unread: true},
+		{Path: "folder", Reason: "link to a folder", Unread: true},
+		{Path: "loop", Reason: "link that leads to nothing that can be read", Unread: true},
+		{Path: "outside.bin", Reason: "link that leaves the source", Unread: true},
+		{Path: "pipe", Reason: "named pipe, not a file", Unread: true},
+		{Path: "socket", Reason: "socket, not a file", Unread: true},
 		{Path: "sub/.cache/", Reason: "folder of download caches"},
-		{Path: "up", Reason: "link that leaves the source"},
+		{Path: "up", Reason: "link that leaves the source", Unread: true},
 	}, skipped)
 }
 
@@ -182,8 +182,8 @@ func TestModelHubCache(t *testing.T) {
 		require.Equal(t, "weights", string(data))
 	}
 	require.Equal(t, []pipeline.Skipped{
-		{Path: "ref", Reason: "link that leaves the source"},
-		{Path: "stolen.bin", Reason: "link that leaves the source"},
+		{Path: "ref", Reason: "link that leaves the source", Unread: true},
+		{Path: "stolen.bin", Reason: "link that leaves the source", Unread: true},
 	}, skipped)
 
 	sub := open(t, filepath.Join(snapshot, "sub"))
