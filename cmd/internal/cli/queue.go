@@ -42,7 +42,7 @@ func (c *cli) withQueue(ctx context.Context, do func(*app.App, *app.Queue) error
 	if err != nil {
 		return err
 	}
-	queue, err := a.ExistingQueue(ctx)
+	queue, err := a.OpenQueue(ctx)
 	if err != nil {
 		return err
 	}
