@@ -9,6 +9,8 @@
 //	version: "1"
 //	title: What the pack is
 //	applies: submission.present        # optional; without it the pack always applies
+//	include: [more-rules.yaml]         # optional; packs beside this one whose rules it takes over
+//	lists: [our-countries.yaml]        # optional; lists beside this one, for listed()
 //	rules:
 //	  - id: EX-01
 //	    title: What the rule is about
@@ -22,7 +24,8 @@
 //	    accept: declared               # optional; measured, attested, declared; else measured
 //	    message: "Data set {{it.id}} has no licence"
 //	    ask: [it.license]              # optional
-//	    cite: [{title: Our policy, url: "https://example.org/policy", accessed: 2026-11-23}]
+//	    offices: [JP, KR]              # optional; each must sign an approval
+//	    cite: [{title: Our policy, url: "https://example.org/policy", accessed: 2026-11-23, mark: primary}]
 //	    review_by: 2027-06-01          # optional; the last day on which it is fresh
 //	    examples:
 //	      match:    [{datasets: [{license: LicenseRef-none}]}]
@@ -43,6 +46,23 @@
 // "undetermined" holds examples that the rule must leave open, and "expect_missing"
 // in one of them names the facts that it must then lack. An example tests its rule
 // alone: "applies" and dates take no part.
+//
+// With the key "on" an example is judged for that day, and the rule's dates take part.
+//
+// The mark of a citation says how well the source is known: primary (the text was read),
+// secondary (what others wrote of it), memory, inference. A rule that rests on the last
+// two, or on a list that nobody has verified, says "source not verified" with each finding.
+//
+// # Lists
+//
+// listed(destination.country, "us-d5") tells whether a text is on a [List] on the day for
+// which the rules are applied. Lists are files of their own, because they change without
+// the rules; a rule is stale where a list that it looks into is past its review.
+//
+// # One question
+//
+// Where no submission was given, the rules of a pack that only a submitter's answers could
+// decide give one finding together.
 //
 // # Three values
 //

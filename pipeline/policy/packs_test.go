@@ -42,6 +42,7 @@ func TestPacks_NoTextClaimsThatAnExportIsInOrder(t *testing.T) {
 		pack, err := policy.Embedded(name)
 		require.NoError(t, err)
 		require.Empty(t, claim(pack.Title), name)
+		require.NotEmpty(t, pack.Applies, "%s does not say where it applies", name)
 		for _, rule := range pack.Rules {
 			require.Empty(t, claim(rule.Title), "%s %s: %s", name, rule.ID, rule.Title)
 			require.Empty(t, claim(rule.Message), "%s %s: %s", name, rule.ID, rule.Message)

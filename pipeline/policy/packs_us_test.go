@@ -230,7 +230,7 @@ func TestUSScreening(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := judge(t, embedded(t, "us-lists"), facts(tc.hits))
+			got := judge(t, embedded(t, "us-lists"), facts(measured("submission.present", true), tc.hits))
 			count := map[string]int{}
 			for _, f := range got {
 				count[f.Rule+" "+string(f.Outcome)]++
