@@ -245,8 +245,8 @@ const caseIDsAfter = `-- name: CaseIDsAfter :many
 SELECT id FROM cases WHERE id > ?1 ORDER BY id LIMIT ?2
 `
 
-func (q *Queries) CaseIDsAfter(ctx context.Context, id string, limit int64) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, caseIDsAfter, id, limit)
+func (q *Queries) CaseIDsAfter(ctx context.Context, iD string, limit int64) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, caseIDsAfter, iD, limit)
 	if err != nil {
 		return nil, err
 	}
