@@ -53,6 +53,17 @@ func (c *cli) withQueue(ctx context.Context, do func(*app.App, *app.Queue) error
 	return do(a, queue)
 }
 
+// existingQueue opens a queue that must be there already. done closes it.
+func (c *cli) existingQueue(ctx context.Context) (a *app.App, queue *app.Queue, done func(), err error) {
+	if a, err = c.app(nil); err != nil {
+		return nil, nil, nil, err
+	}
+	if queue, err = a.ExistingQueue(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	return a, queue, func() { _ = queue.DB.Close() }, nil
+}
+
 func (c *cli) queueList() *cobra.Command {
 	var states, verdicts []string
 	var filter pipeline.CaseFilter
@@ -465,15 +476,11 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
-		a, err := c.app(nil)
+		_, queue, done, err := c.existingQueue(cmd.Context())
 		if err != nil {
 			return err
 		}
-		queue, err := a.ExistingQueue(cmd.Context())
-		if err != nil {
-			return err
-		}
-		defer func() { _ = queue.DB.Close() }()
+		defer done()
 		head, err := queue.DB.VerifyAudit(cmd.Context(), earlier)
 		if err != nil {
 			return err

@@ -143,20 +143,16 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
-		a, err := c.app(nil)
+		a, queue, done, err := c.existingQueue(cmd.Context())
 		if err != nil {
 			return err
 		}
+		defer done()
 		if apply {
 			if err := a.Settings.Who().Validate(); err != nil {
 				return err
 			}
 		}
-		queue, err := a.ExistingQueue(cmd.Context())
-		if err != nil {
-			return err
-		}
-		defer func() { _ = queue.DB.Close() }()
 		out := rejudged{Schema: "weighbridge.rejudged/1", AsOf: run.AsOf.Format(time.DateOnly), Changed: []app.Rejudged{}}
 		started := c.env.Now()
 		err = a.Rejudge(cmd.Context(), queue, app.Rejudging{Packs: run.Packs, AsOf: run.AsOf, Apply: apply, Each: func(r app.Rejudged) error {
@@ -259,15 +255,11 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
-		a, err := c.app(nil)
+		a, queue, done, err := c.existingQueue(cmd.Context())
 		if err != nil {
 			return err
 		}
-		queue, err := a.ExistingQueue(cmd.Context())
-		if err != nil {
-			return err
-		}
-		defer func() { _ = queue.DB.Close() }()
+		defer done()
 		id, err := find(cmd.Context(), queue, args[0])
 		if err != nil {
 			return err
