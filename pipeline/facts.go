@@ -56,8 +56,13 @@ type Facts struct {
 	ONNX    ONNX     `json:"onnx"`
 	Objects Objects  `json:"objects"`
 
-	Contents  Contents  `json:"contents"`
-	Signature Signature `json:"signature"`
+	// The groups below are what the artifact itself says of where it came from.
+	Card         CardFacts    `json:"card"`
+	LicenseFound LicenseFound `json:"license_found"`
+	Lineage      Lineage      `json:"lineage"`
+	DataRecords  DataRecords  `json:"data_records"`
+	Contents     Contents     `json:"contents"`
+	Signature    Signature    `json:"signature"`
 
 	// The groups below are stated by a submission: see [Submission].
 	Submission     SubmissionState `json:"submission"`
@@ -311,33 +316,4 @@ type SubmissionState struct {
 	// Contradictions says in what the submission and the artifact differ. What was
 	// declared then has no effect.
 	Contradictions []string `json:"contradictions"`
-}
-
-// Contents is what the artifact holds beside the weights. A nil value was not looked
-// for.
-type Contents struct {
-	// Structure, Optimizer, TrainingProcess and GeneratedContent say which sides of an
-	// algorithm the artifact discloses.
-	Structure        *bool `json:"structure"`
-	Optimizer        *bool `json:"optimizer"`
-	TrainingProcess  *bool `json:"training_process"`
-	GeneratedContent *bool `json:"generated_content"`
-	// Pickles counts objects that a loader would run as a program while it reads them.
-	Pickles *int64 `json:"pickles"`
-	// Code counts objects that hold program text or machine code.
-	Code *int64 `json:"code"`
-}
-
-// Signature is what signatures and lists of digests beside the weights say.
-type Signature struct {
-	// Present is true where there is a signature or a list of digests.
-	Present *bool `json:"present"`
-	// Verified is true where it was held against the bytes and fits.
-	Verified *bool `json:"verified"`
-	// Unlisted counts objects that it does not name.
-	Unlisted *int64 `json:"unlisted"`
-	// Signer is who signed, as the key or the certificate says; Trusted is true where
-	// the operator trusts that signer.
-	Signer  *string `json:"signer"`
-	Trusted *bool   `json:"trusted"`
 }

@@ -36,7 +36,7 @@ var arrows = []arrow{
 	{"pipeline", nil},
 	{"pipeline/...", []string{"pipeline/..."}},
 	{"inspectors/all", []string{"pipeline", "inspectors/..."}},
-	{"inspectors/*test", []string{"pipeline", "fixtures/..."}},
+	{"inspectors/*test", []string{"pipeline/...", "storage/object/mem", "fixtures/..."}},
 	{"inspectors/...", []string{"pipeline"}},
 	{"storage/*test", []string{"pipeline", "fixtures/..."}},
 	{"storage/...", []string{"pipeline"}},

@@ -61,6 +61,12 @@ type ReadResult struct {
 	Explained bool
 	// Inert is true where the object was understood and holds no parameters.
 	Inert bool
+	// Beside is true where the reader took what the object says and leaves to others what
+	// it is: a text is told by its bytes all the same, so that nothing hides in a README.
+	// Of the other fields only Role and Note count then, and Role only for a text. Such a
+	// reader does not report a text that it does not understand as malformed: it leaves a
+	// note, and establishes what that means.
+	Beside bool
 	// Unexplained is how many bytes of an explained object no tensor accounts for
 	// and no rule of the format does; each may hold eight parameters.
 	Unexplained int64
@@ -116,6 +122,8 @@ type ObjectReading struct {
 	Status InspectionStatus
 	// PointerSize is the size that a Git LFS pointer declares, else 0.
 	PointerSize int64
+	// SHA256 is the digest of the object's bytes, "" where they were not hashed.
+	SHA256 Digest
 }
 
 // Readings is everything the readers of one run returned: what derivers work on.
@@ -126,6 +134,15 @@ type Readings struct {
 	Tables []*Table
 	// Configs are the configuration files that were found, in byte order of path.
 	Configs []Config
+	// Cards are the READMEs that were found, in byte order of path.
+	Cards []Card
+	// The records are what the artifact states of itself, in no order: see [RecordKind].
+	Licenses    []LicenseRecord
+	Bases       []BaseRecord
+	Datasets    []DatasetRecord
+	Counts      []CountRecord
+	Code        []CodeRecord
+	DigestLists []DigestList
 }
 
 // Config is a JSON configuration file of a model, parsed.

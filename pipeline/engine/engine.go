@@ -166,6 +166,9 @@ type object struct {
 	kept        *pipeline.Kept
 	submission  []byte
 	twofold     bool // two formats explain it
+	weighed     bool // a reader said what the object is
+	// role is what a reader that leaves the rest to others says the object is.
+	role pipeline.Role
 }
 
 // mostEmptyPages is how many pages without a name may follow each other. A store may

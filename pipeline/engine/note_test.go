@@ -69,3 +69,34 @@ func TestFile_KeepRecordsWhatIsClosed(t *testing.T) {
 		require.Equal(t, pipeline.DigestBytes([]byte("ghabc")), w.Kept[0].Digest)
 	}
 }
+
+func TestRead_BesideLeavesTheObjectToItsBytes(t *testing.T) {
+	t.Parallel()
+	beside := pipeline.ReadResult{Role: pipeline.RoleCard, Beside: true}
+	for _, tt := range []struct {
+		name   string
+		bytes  string
+		err    error
+		role   pipeline.Role
+		format string
+		status pipeline.InspectionStatus
+	}{
+		{"a text", "# words", nil, pipeline.RoleCard, "text", pipeline.InspectionOK},
+		{"no text", "\x00\x01\x02\x03", nil, pipeline.RoleUnknown, "unknown", pipeline.InspectionSkipped},
+		{"a text that is not understood", "words", &pipeline.Error{Code: pipeline.CodeMalformed, Message: "why"}, pipeline.RoleCard, "text", pipeline.InspectionSkipped},
+		{"a text that is too long", "words", &pipeline.Error{Code: pipeline.CodeOverLimit, Message: "why"}, pipeline.RoleCard, "text", pipeline.InspectionSkipped},
+		{"a store that fails", "words", &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "why"}, pipeline.RoleCard, "text", pipeline.InspectionFailed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m, s := store()
+			m.Put("o", []byte(tt.bytes))
+			reader := fake{sniff: func(pipeline.Object, []byte) bool { return true },
+				read: func(context.Context, pipeline.File) (pipeline.ReadResult, error) { return beside, tt.err }}
+			r := run(t, engine.Engine{Readers: []pipeline.Reader{reader}}, s)
+			require.Equal(t, tt.role, r.Artifact.Objects[0].Role)
+			require.Equal(t, tt.format, r.Artifact.Objects[0].Format)
+			require.Equal(t, tt.status, r.Inspections[len(r.Inspections)-1].Status)
+		})
+	}
+}

@@ -92,7 +92,7 @@ func (r *run) inspect(ctx context.Context, o pipeline.Object, wish int64, wished
 		}
 	}
 	out.kept = f.kept
-	if len(out.inspections) == 0 {
+	if !out.weighed {
 		return r.look(ctx, f, out)
 	}
 	return nil
@@ -109,6 +109,11 @@ func (r *run) read(ctx context.Context, s session, f *file, out *object) error {
 	if err != nil && (errors.Is(err, pipeline.ErrChanged) || ctx.Err() != nil) {
 		return err
 	}
+	if result.Beside {
+		out.beside(s.name, f.object, result, err)
+		return nil
+	}
+	out.weighed = true
 	switch {
 	case result.Explained && err == nil && out.reading.Explained:
 		// Two formats explain the object. The first stays, and what either leaves
@@ -131,7 +136,23 @@ func (r *run) read(ctx context.Context, s session, f *file, out *object) error {
 	return nil
 }
 
-// look tells by its bytes what an object is that no reader claims.
+// beside records the work of a reader that leaves to others what the object is. A text
+// that it does not understand holds no weights for that, so the inspection was skipped.
+func (out *object) beside(inspector string, o pipeline.Object, result pipeline.ReadResult, err error) {
+	if result.Role != "" && out.role == "" {
+		out.role = result.Role
+	}
+	switch {
+	case err == nil:
+		out.record(inspector, o, pipeline.InspectionOK, result.Note)
+	case errors.Is(err, pipeline.ErrMalformed), errors.Is(err, pipeline.ErrOverLimit):
+		out.record(inspector, o, pipeline.InspectionSkipped, reason(err))
+	default:
+		out.record(inspector, o, pipeline.InspectionFailed, reason(err))
+	}
+}
+
+// look tells by its bytes what an object is that no reader explains.
 func (r *run) look(ctx context.Context, f *file, out *object) error {
 	o := f.object
 	var tail []byte
@@ -143,6 +164,9 @@ func (r *run) look(ctx context.Context, f *file, out *object) error {
 	}
 	kind := tell(f.head, tail, o.Size)
 	out.reading.ReadResult = pipeline.ReadResult{Format: kind.format, Role: kind.role(o.Path), Inert: kind.inert}
+	if kind.text && out.role != "" {
+		out.reading.Role = out.role
+	}
 	if kind.text && o.Size > 0 && int64(len(f.head)) == o.Size {
 		f.keep(f.head)
 		out.kept = f.kept
@@ -154,7 +178,9 @@ func (r *run) look(ctx context.Context, f *file, out *object) error {
 		}
 	}
 	if kind.inert {
-		out.record(sniffer, o, pipeline.InspectionOK, "")
+		if len(out.inspections) == 0 {
+			out.record(sniffer, o, pipeline.InspectionOK, "")
+		}
 		return nil
 	}
 	out.record(sniffer, o, pipeline.InspectionSkipped, "the format is not understood; it is counted at eight parameters a byte")
