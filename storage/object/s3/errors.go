@@ -25,6 +25,17 @@ const maxErrorBody = 64 << 10
 type target struct {
 	bucket string
 	object string // "" for a listing
+	// written is true where the request writes the object; copied where it writes it from
+	// another one.
+	written, copied bool
+}
+
+// doing is what a request does to its target.
+func (t target) doing() string {
+	if t.written {
+		return "writing"
+	}
+	return "reading"
 }
 
 func (t target) String() string {
@@ -72,6 +83,9 @@ func refusal(resp *http.Response, t target) error {
 	if hint, ok := credentialHints[cause.Code]; ok {
 		return fail(pipeline.CodeDenied, hint, "the store refuses the credentials")
 	}
+	if err := refusedWrite(fail, cause, t); err != nil {
+		return err
+	}
 	switch {
 	case cause.Region != "" && (status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect ||
 		cause.Code == "AuthorizationHeaderMalformed" || cause.Code == "InvalidRegion"):
@@ -101,6 +115,28 @@ func refusal(resp *http.Response, t target) error {
 			"the store refuses these credentials the listing of %s", t)
 	}
 	return fail(pipeline.CodeProtocol, "check that the endpoint speaks S3", "the store refused the request for %s", t)
+}
+
+// refusedWrite returns what an answer means where it means something else for a request
+// that writes, else nil.
+func refusedWrite(fail func(code pipeline.Code, hint, format string, args ...any) error, cause minio.ErrorResponse, t target) error {
+	status := cause.StatusCode
+	switch {
+	case !t.written:
+		return nil
+	case cause.Code == "NoSuchBucket":
+		return fail(pipeline.CodeNotFound, "check the bucket's name, the endpoint and the region of the release place", "the bucket %q does not exist", t.bucket)
+	case cause.Code == "XAmzContentSHA256Mismatch", cause.Code == "BadDigest", cause.Code == "InvalidDigest":
+		return fail(pipeline.CodeChanged, "have the source checked again", "%s was not written: its bytes do not have the digest that was approved", t)
+	case t.copied && (status == http.StatusPreconditionFailed || status == http.StatusNotFound):
+		return fail(pipeline.CodeChanged, "have the source checked again", "%s was not copied: it is no longer the object that was approved", t)
+	case status == http.StatusNotFound:
+		return fail(pipeline.CodeNotFound, "run the release again", "%s is not there", t)
+	case status == http.StatusForbidden || status == http.StatusUnauthorized:
+		return fail(pipeline.CodeDenied, "grant s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload and s3:ListBucketMultipartUploads at the release place, and s3:PutObjectTagging for tags",
+			"the store refuses to write %s", t)
+	}
+	return nil
 }
 
 // answerError shows the status and code of an answer. The response it unwraps to
@@ -143,7 +179,7 @@ var errSilent = errors.New("no bytes arrived in time")
 // proxy's may hold a password. ctx is the caller's.
 func broken(ctx context.Context, err error, t target) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("reading %s was stopped: %w", t, ctx.Err())
+		return fmt.Errorf("%s %s was stopped: %w", t.doing(), t, ctx.Err())
 	}
 	fail := func(code pipeline.Code, hint, how string, cause error) error {
 		return &pipeline.Error{Code: code, Message: fmt.Sprintf("%s: %s", t, how), Hint: hint, Err: cause}

@@ -75,7 +75,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return c.fail(req, broken(c.ctx, err, c.target)), nil //nolint:contextcheck // the caller's context, which the request's is made from
 	}
 	resp.Body = &body{call: c, from: resp.Body, cancel: cancel, ctx: ctx, timeout: w.timeout}
-	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent && (!c.target.written || resp.StatusCode != http.StatusNoContent) {
 		err = refusal(resp, c.target)
 		if c.ctx.Err() != nil {
 			err = broken(c.ctx, err, c.target) //nolint:contextcheck // as above
@@ -109,7 +109,7 @@ func (c *call) result(libraryErr error) error {
 	case libraryErr == nil:
 		return nil
 	case c.ctx.Err() != nil:
-		return fmt.Errorf("reading %s was stopped: %w", c.target, c.ctx.Err())
+		return fmt.Errorf("%s %s was stopped: %w", c.target.doing(), c.target, c.ctx.Err())
 	}
 	// The library's text is left out: it may quote the answer.
 	return &pipeline.Error{Code: pipeline.CodeProtocol, Message: fmt.Sprintf("the answer for %s is not what S3 sends", c.target),

@@ -80,7 +80,7 @@ func serve(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	backend, err := posix.New(server.root, meta.XattrMeta{}, posix.PosixOpts{VersioningDir: versions})
+	backend, err := posix.New(server.root, meta.XattrMeta{}, posix.PosixOpts{VersioningDir: versions, CopyObjectThreshold: 5 << 30})
 	if err != nil {
 		return 0, err
 	}
