@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -445,70 +444,4 @@ func codes() []string {
 		out = append(out, string(code))
 	}
 	return out
-}
-
-func (c *cli) auditCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "audit",
-		Short: "Verify the audit log",
-		Long:  "Audit works on the log of everything that happened to cases.\n" + helpExit,
-		Args:  noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	var headFile string
-	verify := &cobra.Command{
-		Use:   "verify [--head FILE]",
-		Short: "Verify the chain of audit events",
-		Long: `Verify reads the whole audit log and finds the first event that does not fit. With --head it
-also finds a log that was cut or rewritten since that head was noted: keep what
-"audit verify --format json" prints somewhere else, and name that file here later.
-
-EXIT STATUS
-  0   the log verifies
-  1   it does not, or the queue could not be read
-  2   wrong usage`,
-		Args: exactly(),
-	}
-	verify.Flags().StringVar(&headFile, "head", "", "file with a head that was noted before")
-	f := formatFlag(verify, "table", "json")
-	verify.RunE = func(cmd *cobra.Command, _ []string) error {
-		earlier, err := readHead(headFile)
-		if err != nil {
-			return err
-		}
-		_, queue, done, err := c.existingQueue(cmd.Context())
-		if err != nil {
-			return err
-		}
-		defer done()
-		head, err := queue.DB.VerifyAudit(cmd.Context(), earlier)
-		if err != nil {
-			return err
-		}
-		if f.json() {
-			return report.JSON(c.env.Stdout, head)
-		}
-		_, err = fmt.Fprintf(c.env.Stdout, "The audit log verifies: %s events, head %s\n", report.Count(head.Count), head.Hash)
-		return err
-	}
-	cmd.AddCommand(verify)
-	return cmd
-}
-
-// mostHead is larger than any file with a head.
-const mostHead = 64 << 10
-
-func readHead(path string) (*pipeline.AuditHead, error) {
-	if path == "" {
-		return nil, nil //nolint:nilnil // no head was asked for
-	}
-	text, err := readBounded(path, mostHead)
-	if err != nil {
-		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the head file cannot be read", Err: err}
-	}
-	var head pipeline.AuditHead
-	if err := json.Unmarshal(text, &head); err != nil || head.Hash == "" {
-		return nil, usage("the head file holds no head: it needs count and hash, as audit verify --format json prints them")
-	}
-	return &head, nil
 }
