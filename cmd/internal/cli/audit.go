@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -92,37 +93,40 @@ EXIT STATUS
 		}
 		defer done()
 		if out == "" {
-			return exportEvents(cmd.Context(), queue.DB, c.env.Stdout, from)
+			_, err := exportEvents(cmd.Context(), queue.DB, c.env.Stdout, from)
+			return err
 		}
 		f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return &pipeline.Error{Code: pipeline.CodeUsage, Message: "the file to write to cannot be made", Err: err, Hint: "name a file that does not exist yet"}
 		}
-		if err := exportEvents(cmd.Context(), queue.DB, f, from); err != nil {
-			_ = f.Close() // what it holds is not whole
+		written, err := exportEvents(cmd.Context(), queue.DB, f, from)
+		if err = errors.Join(err, f.Close()); err != nil {
 			return err
 		}
-		return f.Close()
+		_, err = fmt.Fprintf(c.env.Stdout, "Events written to %s: %s\n", out, report.Count(written))
+		return err
 	}
 	return cmd
 }
 
-func exportEvents(ctx context.Context, log pipeline.AuditLog, to io.Writer, from int64) error {
+func exportEvents(ctx context.Context, log pipeline.AuditLog, to io.Writer, from int64) (written int64, err error) {
 	w := bufio.NewWriter(to)
 	lines := json.NewEncoder(w)
 	for after := from - 1; ; {
 		events, err := log.AuditEvents(ctx, after, exportBatch)
 		if err != nil {
-			return err
+			return written, err
 		}
 		for _, e := range events {
 			if err := lines.Encode(e); err != nil {
-				return fmt.Errorf("write the audit log: %w", err)
+				return written, fmt.Errorf("write the audit log: %w", err)
 			}
 			after = e.Seq
+			written++
 		}
 		if len(events) < exportBatch {
-			return w.Flush()
+			return written, w.Flush()
 		}
 	}
 }
