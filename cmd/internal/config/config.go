@@ -35,6 +35,9 @@ type Settings struct {
 	Rules Rules
 	// S3 says where buckets are and who asks.
 	S3 s3.Options
+	// Release says where approved bytes are released to, and who writes them there. Its
+	// credentials are never those of S3, which may read only.
+	Release s3.Options
 	// LogLevel is off, error, warn, info, debug or trace.
 	LogLevel string
 	// Quiet keeps progress off the terminal.
@@ -88,7 +91,25 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 	if unsigned {
 		s.S3.AccessKeyID, s.S3.SecretAccessKey, s.S3.SessionToken = "", "", ""
 	}
+	s.Release = s.releaseFrom(getenv)
 	return s, nil
+}
+
+// ReleasePrefix begins the variables of the release place: those of S3 with this before
+// them, such as WEIGHBRIDGE_RELEASE_AWS_ACCESS_KEY_ID.
+const ReleasePrefix = "WEIGHBRIDGE_RELEASE_"
+
+// releaseFrom fills the settings of the release place. Endpoint and region are the
+// staging bucket's where nothing else is said; credentials never are.
+func (s Settings) releaseFrom(getenv func(string) string) s3.Options {
+	o := s3.FromEnv(s.Release, func(name string) string { return getenv(ReleasePrefix + name) })
+	if o.Endpoint == "" {
+		o.Endpoint = s.S3.Endpoint
+	}
+	if o.Region == "" {
+		o.Region = s.S3.Region
+	}
+	return o
 }
 
 // RequireDB returns an error that matches [pipeline.ErrUsage] where no queue is named.
