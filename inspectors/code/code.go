@@ -28,7 +28,7 @@
 // Prose is not judged: a README that describes a training, or quotes code between fences,
 // discloses nothing here. Program text that nobody calls so is told by its first line, or
 // by a tenth of its lines; text that is encoded, or lies behind the first mebibyte of a
-// long text, is not found. Names are compared in lower case and without control and
+// long text, is not found, and nor is a template of more than 64 KiB in a header. Names are compared in lower case and without control and
 // format characters.
 package code
 
@@ -137,7 +137,13 @@ type looker struct {
 	found   []pipeline.CodeRecord
 }
 
+// mostFound is how much is kept of what one object says.
+const mostFound = 1000
+
 func (l *looker) add(r pipeline.CodeRecord) {
+	if len(l.found) >= mostFound {
+		return
+	}
 	r.At.Object = l.object.Path
 	l.found = append(l.found, r)
 }

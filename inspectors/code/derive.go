@@ -139,7 +139,7 @@ func (g *gathering) format(o *pipeline.ObjectReading, name string) {
 	case o.Format == "torchscript", o.Format == "llamafile":
 		g.at(o.Path).code = true
 	}
-	if slices.Contains(pickles, o.Format) || pickled.MatchString(name) {
+	if slices.Contains(pickles, o.Format) || pickled[path.Ext(name)] {
 		g.at(o.Path).pickle = true
 	}
 	if sealed[o.Format] || o.Status == pipeline.InspectionFailed || o.Role == pipeline.RolePointer {
@@ -159,8 +159,8 @@ func (g *gathering) tensors() {
 			g.at(t.Object).discloses(optimizer, "weights that are the state of an optimizer")
 		}
 		for i := range min(t.Len(), mostTensors) {
-			if moments.MatchString(t.Name(i)) {
-				g.at(t.Object).discloses(optimizer, "tensors that are the state of an optimizer, such as "+shown(t.Name(i)))
+			if name := t.Name(i); keepsMoments(name) {
+				g.at(t.Object).discloses(optimizer, "tensors that are the state of an optimizer, such as "+shown(name))
 				break
 			}
 		}
@@ -173,6 +173,17 @@ func (g *gathering) tensors() {
 			}
 		}
 	}
+}
+
+// keepsMoments reports whether a tensor is the state of an optimizer by its name. Most
+// names have none of the words, which is found faster than that a pattern does not match.
+func keepsMoments(name string) bool {
+	for _, word := range []string{"exp_avg", "momentum_buffer", "opt", "/Adam", "/Momentum"} {
+		if strings.Contains(name, word) {
+			return moments.MatchString(name)
+		}
+	}
+	return false
 }
 
 func keysOf(m map[string]string) func(yield func(string) bool) {
@@ -213,8 +224,9 @@ func (g *gathering) cards() {
 // set sets the facts.
 func (g *gathering) set() {
 	objects := make([]*disclosing, 0, len(g.objects))
+	onnx := g.hasONNX()
 	for _, d := range g.objects {
-		d.settle(g.hasONNX())
+		d.settle(onnx)
 		objects = append(objects, d)
 	}
 	slices.SortFunc(objects, func(a, b *disclosing) int { return cmp.Compare(a.path, b.path) })

@@ -37,8 +37,9 @@ var told = [][]byte{
 // documents are the ends of names that no program text has.
 var documents = map[string]bool{".json": true, ".jsonl": true}
 
-// document looks at a JSON document, and reports whether the object is one. A long one
-// that no loader takes for a configuration is looked at only as far as its name goes.
+// document looks at a JSON document, and reports whether the object is one, so that it
+// need not be looked at as anything else. A long one that no loader takes for a
+// configuration is looked at only as far as its name goes.
 func (l *looker) document() bool {
 	start := bytes.TrimLeft(bytes.TrimPrefix(l.head, []byte("\xef\xbb\xbf")), " \t\r\n")
 	if len(start) == 0 || start[0] != '{' && start[0] != '[' {
@@ -48,7 +49,7 @@ func (l *looker) document() bool {
 		return documents[path.Ext(l.name)]
 	}
 	if !isConfig(l.object.Path) && !slices.ContainsFunc(told, func(word []byte) bool { return bytes.Contains(l.head, word) }) {
-		return true
+		return documents[path.Ext(l.name)]
 	}
 	v, ok := parse(l.head)
 	if !ok {
@@ -109,14 +110,27 @@ func (l *looker) walk(v any, where string, depth int) {
 	switch v := v.(type) {
 	case []any:
 		for i, inner := range v {
-			l.walk(inner, fmt.Sprintf("%s[%d]", where, i), depth+1)
+			if holds(inner) {
+				l.walk(inner, fmt.Sprintf("%s[%d]", where, i), depth+1)
+			}
 		}
 	case map[string]any:
 		l.one(v, where)
 		for _, key := range sorted(v) {
-			l.walk(v[key], where+"."+shown(key), depth+1)
+			if holds(v[key]) {
+				l.walk(v[key], where+"."+shown(key), depth+1)
+			}
 		}
 	}
+}
+
+// holds reports whether a value holds others.
+func holds(v any) bool {
+	switch v.(type) {
+	case []any, map[string]any:
+		return true
+	}
+	return false
 }
 
 // one looks at one object of a document.
