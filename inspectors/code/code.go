@@ -27,9 +27,9 @@
 //
 // Prose is not judged: a README that describes a training, or quotes code between fences,
 // discloses nothing here. Program text that nobody calls so is told by its first line, or
-// by a tenth of its lines; text that is encoded, or lies behind the first mebibyte of a
-// long text, is not found, and nor is a template of more than 64 KiB in a header. Names are compared in lower case and without control and
-// format characters.
+// by a tenth of its lines. Text that is encoded, or lies behind the first mebibyte of a
+// long text, is not found, and nor is a template of more than 64 KiB in a header. Names are
+// compared in lower case and without control and format characters.
 package code
 
 import (
