@@ -173,30 +173,50 @@ type DatasetSource struct {
 	ID     string `json:"id"`
 }
 
-// Contents is what the artifact holds beside the weights. A nil value was not looked
-// for.
+// Contents is what the artifact holds beside the weights, told by names, bytes and parsed
+// configs; nothing of it is run. What was found is certain. That nothing was found is
+// known only where every object could be looked at: where Unseen is not zero, a side that
+// shows nowhere and a count of nothing stay unknown.
 type Contents struct {
-	// Structure, Optimizer, TrainingProcess and GeneratedContent say which sides of an
-	// algorithm the artifact discloses.
-	Structure        *bool `json:"structure"`
-	Optimizer        *bool `json:"optimizer"`
-	TrainingProcess  *bool `json:"training_process"`
+	// Structure is true where the artifact discloses how the model is built, beyond what
+	// the headers of all weights and a config of a library's class show: program text,
+	// machine code, classes of its own, a graph of operations.
+	Structure *bool `json:"structure"`
+	// Optimizer is true where there is state of an optimizer, a scheduler or of random
+	// numbers, or a checkpoint of the kinds that hold it.
+	Optimizer *bool `json:"optimizer"`
+	// TrainingProcess is true where there is the state, the arguments, the log, the recipe
+	// or the program of a training, a merge or the preparation of its data.
+	TrainingProcess *bool `json:"training_process"`
+	// GeneratedContent is true where there is something about what the model puts out:
+	// results of evaluations, reports on safety, samples of its outputs.
 	GeneratedContent *bool `json:"generated_content"`
 	// Pickles counts objects that a loader would run as a program while it reads them.
 	Pickles *int64 `json:"pickles" unit:"objects"`
 	// Code counts objects that hold program text or machine code.
 	Code *int64 `json:"code" unit:"objects"`
-	// RemoteCode lists the classes that a loader would take from the artifact and run
-	// (auto_map, custom tokenizers), as "object: class".
-	RemoteCode []string `json:"remote_code"`
-	// Disclosures lists what discloses more than weights, one object a line.
-	Disclosures []Disclosure `json:"disclosures"`
+	// RemoteCode lists the classes and modules that a loader would take from the artifact,
+	// or from where the artifact says, and run, as "object: class"; and templates that
+	// reach beyond what a template is for. RemoteCodeTotal counts them all: at most a
+	// hundred are listed.
+	RemoteCode      []string `json:"remote_code"`
+	RemoteCodeTotal *int64   `json:"remote_code_total"`
+	// Disclosures lists what discloses more than weights: an object once for each side.
+	// DisclosuresTotal counts them all: at most two hundred are listed.
+	Disclosures      []Disclosure `json:"disclosures"`
+	DisclosuresTotal *int64       `json:"disclosures_total"`
+	// Unseen counts objects that could not be looked into: archives and encrypted files,
+	// which are not unpacked, pointers, links that were not followed, and what failed to
+	// be read.
+	Unseen *int64 `json:"unseen" unit:"objects"`
 }
 
 // Disclosure is an object that discloses a side of an algorithm.
 type Disclosure struct {
 	Object string `json:"object"`
-	Side   string `json:"side" values:"structure,optimizer,training_process,generated_content"`
+	// Side is the side; "execution" stands for what would run where the model is loaded
+	// and discloses no side of its algorithm.
+	Side string `json:"side" values:"structure,optimizer,training_process,generated_content,execution"`
 	// What says in a few words what it is.
 	What string `json:"what"`
 }

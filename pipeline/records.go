@@ -93,13 +93,22 @@ type Card struct {
 	Problems []string
 }
 
-// CodeRecord is one object that discloses more than weights.
+// CodeRecord is one object that discloses more than weights, or would run.
 type CodeRecord struct {
 	At Evidence
-	// Kind is what was found, in the words of the inspector that found it.
-	Kind string
-	// Detail names it further: a class, a framework; "" for nothing.
-	Detail string
+	// Side is what it discloses, in the words of [Disclosure]; "" where nothing shows
+	// which side that is: program text then counts as structure.
+	Side string
+	// What says in a few words what it is.
+	What string
+	// Code is true where the object holds program text or machine code.
+	Code bool
+	// Class is a class or module that a loader would take from the artifact and run, ""
+	// for none.
+	Class string
+	// Unseen is true where the object is of a kind that may say such things, and could
+	// not be looked into.
+	Unseen bool
 }
 
 // DigestList is a signature, or a list of digests, that lies with the weights.

@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"weighbridge/pipeline"
@@ -41,6 +42,9 @@ const (
 	// how many bytes are kept in all.
 	mostValue    = 4 << 10
 	mostMetadata = 1 << 20
+	// mostTemplate is how long a chat template may be to be kept: it is a program, and is
+	// looked at.
+	mostTemplate = window
 	// mostValues is how many bytes of values a header may hold before they count as
 	// not accounted for: no tokenizer comes near.
 	mostValues = 64 << 20
@@ -50,6 +54,9 @@ const (
 )
 
 const alignmentKey = "general.alignment"
+
+// templateKey begins the keys of chat templates.
+const templateKey = "tokenizer.chat_template"
 
 // Header is a header that kept all the rules.
 type Header struct {
@@ -285,10 +292,14 @@ func (d *decoder) textValue(key string) error {
 	if err != nil {
 		return err
 	}
-	if n > mostValue {
+	most := uint64(mostValue)
+	if strings.HasPrefix(key, templateKey) {
+		most = mostTemplate
+	}
+	if n > most {
 		return d.skip(n)
 	}
-	b, err := d.take(int(min(n, mostValue)))
+	b, err := d.take(int(min(n, most)))
 	if err != nil {
 		return err
 	}
