@@ -4,6 +4,7 @@ package all
 
 import (
 	"weighbridge/inspectors/architecture"
+	"weighbridge/inspectors/code"
 	"weighbridge/inspectors/gguf"
 	"weighbridge/inspectors/modelconfig"
 	"weighbridge/inspectors/npz"
@@ -26,6 +27,7 @@ func Readers() []pipeline.Reader {
 		gguf.Reader{},
 		npz.Reader{},
 		modelconfig.Reader{},
+		code.Reader{},
 		// Last, so that what another reader makes of an object comes first.
 		opaque.Reader{},
 	}
@@ -37,5 +39,6 @@ func Derivers() []pipeline.Deriver {
 	return []pipeline.Deriver{
 		architecture.New(),
 		weight.New(),
+		code.Deriver{},
 	}
 }
