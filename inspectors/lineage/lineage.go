@@ -59,7 +59,7 @@ func (Deriver) Name() string { return Name }
 
 // Derive implements [pipeline.Deriver]. It returns no error.
 func (Deriver) Derive(_ context.Context, readings *pipeline.Readings, facts *pipeline.FactSet) error {
-	d := &derivation{readings: readings, facts: facts, own: ownNames(readings, facts)}
+	d := &derivation{readings: readings, facts: facts, own: ownNames(facts)}
 	d.files()
 	for _, r := range d.records() {
 		d.take(r)
@@ -103,10 +103,14 @@ func (d *derivation) problem(at pipeline.Evidence, format string, args ...any) {
 	}
 }
 
-// ownNames lists the names by which the model itself goes, in lower case.
-func ownNames(readings *pipeline.Readings, facts *pipeline.FactSet) []string {
+// ownNames lists the names by which the model itself goes, in lower case: the id that is
+// stated, or the names that are where there is none.
+func ownNames(facts *pipeline.FactSet) []string {
+	if id := facts.Facts.Model.ID; id != nil && pipeline.ModelKey(*id) != "" {
+		return []string{pipeline.ModelKey(*id)}
+	}
 	var out []string
-	for _, text := range []*string{facts.Facts.Model.ID, facts.Facts.Model.Name, facts.Facts.Card.Name} {
+	for _, text := range []*string{facts.Facts.Model.Name, facts.Facts.Card.Name} {
 		if text != nil && *text != "" {
 			out = append(out, strings.ToLower(*text))
 		}
@@ -114,8 +118,9 @@ func ownNames(readings *pipeline.Readings, facts *pipeline.FactSet) []string {
 	return out
 }
 
-// itself tells whether a place names the model itself. A name without an owner is enough
-// where the place is one that often does.
+// itself tells whether a place names the model itself. Where no id of the model is stated, a
+// name without an owner is enough at a place that often names the model: but a copy of
+// another owner's model, which has an id of its own, was made from that model.
 func (d *derivation) itself(key string, weak bool) bool {
 	_, last, owned := strings.Cut(key, "/")
 	return slices.ContainsFunc(d.own, func(name string) bool {

@@ -68,7 +68,7 @@ func (r *run) Read(_ context.Context, f pipeline.File) (pipeline.ReadResult, err
 		if errors.As(err, &e) {
 			result.Note = e.Message
 		}
-		r.problems = append(r.problems, problem{fmt.Sprintf("%q is the recipe of a merge, and what it was made from is not known: %s.", short(o.Path), result.Note), pipeline.Evidence{Object: o.Path}})
+		r.problems = append(r.problems, problem{fmt.Sprintf("What the merge in %s was made from is not known: %s.", quoted(o.Path), result.Note), pipeline.Evidence{Object: o.Path}})
 		return result, nil
 	}
 	relation := relationMerge
