@@ -23,8 +23,9 @@ type Inventory interface {
 	// for at once; more are an error that matches [ErrOverLimit].
 	ModelsNamed(ctx context.Context, ids []string, apart string) (map[string]KnownModel, error)
 	// ModelsBuilt returns the cases whose model has the given structure, newest first, and
-	// last those that were superseded. There are [MostSameStructure] at most, and none
-	// where both fingerprints are unknown.
+	// last those that were superseded. Cases that came after the first one of the source
+	// apart are left out: what was made from a model later is not where it came from.
+	// There are [MostSameStructure] at most, and none where both fingerprints are unknown.
 	ModelsBuilt(ctx context.Context, is Structure, apart string) ([]KnownModel, error)
 }
 

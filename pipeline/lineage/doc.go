@@ -14,6 +14,9 @@
 // well-known bases, because whoever submits a case chooses its words; what the artifact or
 // the submission says of its own bases is never replaced.
 //
+// A model of the same structure counts as one that this one may come from where its case is
+// older than the first case of this source: see [pipeline.Inventory].
+//
 // Everything that is filled in has the evidence [pipeline.EvidenceInventory] or
 // [pipeline.EvidenceBaseLicences], and is forgotten by that before a new run.
 package lineage

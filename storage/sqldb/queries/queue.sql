@@ -168,6 +168,7 @@ FROM case_structures AS s
 JOIN cases ON cases.id = s.case_id
 JOIN case_models AS m ON m.case_id = s.case_id
 WHERE (s.fingerprint = sqlc.arg(fingerprint) OR s.matrix_fingerprint = sqlc.arg(matrix_fingerprint)) AND cases.source <> sqlc.arg(apart)
+    AND cases.id < coalesce((SELECT min(own.id) FROM cases AS own WHERE own.source = sqlc.arg(apart)), 'z')
 ORDER BY CASE WHEN cases.state = 'superseded' THEN 1 ELSE 0 END, cases.id DESC
 LIMIT sqlc.arg(most);
 

@@ -1045,6 +1045,7 @@ FROM case_structures AS s
 JOIN cases ON cases.id = s.case_id
 JOIN case_models AS m ON m.case_id = s.case_id
 WHERE (s.fingerprint = ?1 OR s.matrix_fingerprint = ?2) AND cases.source <> ?3
+    AND cases.id < coalesce((SELECT min(own.id) FROM cases AS own WHERE own.source = ?3), 'z')
 ORDER BY CASE WHEN cases.state = 'superseded' THEN 1 ELSE 0 END, cases.id DESC
 LIMIT ?4
 `
