@@ -17,6 +17,8 @@ const (
 	// characters of a text in them.
 	mostContradictions = 100
 	longestQuoted      = 200
+	// mostBases bounds the bases that one sentence names.
+	mostBases = 5
 )
 
 // Contradict holds a submission against the facts that are known, and sets
@@ -28,7 +30,8 @@ const (
 // that are not whole differ by more than 2 %. What is stated of an element of a list, such
 // as a data set, differs where no stated element says what was found. model.parameters is
 // held against the weight: it differs where it lies more than 2 % outside params.lower
-// to params.upper and, for an adapter, outside the interval of its base too.
+// to params.upper and, for an adapter, outside the interval of its base too. An empty list
+// of bases differs where the artifact names one anywhere.
 func (s *FactSet) Contradict(sub *Submission, object string) {
 	found := []contradiction{}
 	if sub != nil {
@@ -41,12 +44,8 @@ func (s *FactSet) Contradict(sub *Submission, object string) {
 		if c, differs := s.againstWeight(sub, object); differs {
 			found = append(found, c)
 		}
-		if base, known := s.Value("adapter.base"); known && sub.Bases != nil && len(sub.Bases) == 0 {
-			entry, _ := s.Entry("adapter.base")
-			found = append(found, contradiction{
-				sentence: fmt.Sprintf("bases: the submission states that there are none, and the adapter names %s.", inWords(base)),
-				evidence: append([]Evidence{{Object: object, Where: "$.bases"}}, entry.Evidence...),
-			})
+		if c, differs := s.againstBases(sub, object); differs {
+			found = append(found, c)
 		}
 	}
 	sentences, evidence := []string{}, []Evidence{}
@@ -114,6 +113,40 @@ func (s *FactSet) againstWeight(sub *Submission, object string) (contradiction, 
 	return contradiction{
 		sentence: fmt.Sprintf("model.parameters: the submission states %s parameters, and the headers show %s.", separated(*stated), span(p.Lower, p.Upper)),
 		evidence: evidence,
+	}, true
+}
+
+// againstBases holds the statement that there are no bases against the places of the
+// artifact that name some.
+func (s *FactSet) againstBases(sub *Submission, object string) (contradiction, bool) {
+	if sub.Bases == nil || len(sub.Bases) > 0 {
+		return contradiction{}, false
+	}
+	who, fact, names := "artifact", "lineage.bases", []string{}
+	for _, place := range s.Facts.Lineage.Bases {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, place.ID) }) {
+			names = append(names, place.ID)
+		}
+	}
+	if base, known := s.Value("adapter.base"); known && len(names) == 0 {
+		who, fact = "adapter", "adapter.base"
+		names = []string{fmt.Sprint(base)}
+	}
+	if len(names) == 0 {
+		return contradiction{}, false
+	}
+	entry, _ := s.Entry(fact)
+	quoted := []string{}
+	for i, name := range names {
+		if i == mostBases {
+			quoted = append(quoted, fmt.Sprintf("%d more", len(names)-i))
+			break
+		}
+		quoted = append(quoted, inWords(name))
+	}
+	return contradiction{
+		sentence: fmt.Sprintf("bases: the submission states that there are none, and the %s names %s.", who, strings.Join(quoted, ", ")),
+		evidence: append([]Evidence{{Object: object, Where: "$.bases"}}, entry.Evidence...),
 	}, true
 }
 

@@ -125,3 +125,38 @@ func TestContradict_IsBounded(t *testing.T) {
 	require.Len(t, got, 101)
 	require.Equal(t, "50 more facts differ.", got[100])
 }
+
+// That there are no bases is held against every place that names one.
+func TestContradict_NoBases(t *testing.T) {
+	t.Parallel()
+	none := &pipeline.Submission{Bases: []pipeline.Base{}}
+	place := func(ids ...string) []pipeline.BaseSource {
+		out := []pipeline.BaseSource{}
+		for _, id := range ids {
+			out = append(out, pipeline.BaseSource{Object: "README.md", ID: id})
+		}
+		return out
+	}
+	for name, tc := range map[string]struct {
+		sub   *pipeline.Submission
+		found map[string]any
+		want  []string
+	}{
+		"no place":          {none, map[string]any{"lineage.bases": place()}, nil},
+		"nothing is stated": {&pipeline.Submission{}, map[string]any{"lineage.bases": place("a/b")}, nil},
+		"a place":           {none, map[string]any{"lineage.bases": place("a/b", "A/B", "c/d")}, []string{`bases: the submission states that there are none, and the artifact names "a/b", "c/d".`}},
+		"many places":       {none, map[string]any{"lineage.bases": place("a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7")}, []string{`bases: the submission states that there are none, and the artifact names "a/1", "a/2", "a/3", "a/4", "a/5", 2 more.`}},
+		"an adapter's":      {none, map[string]any{"adapter.base": "/data/x"}, []string{`bases: the submission states that there are none, and the adapter names "/data/x".`}},
+	} {
+		set := &pipeline.FactSet{}
+		for fact, value := range tc.found {
+			set.Set(fact, value, pipeline.BasisParsed, pipeline.Evidence{Object: "README.md"})
+		}
+		set.Declare(tc.sub, "submission")
+		require.Equal(t, append([]string{}, tc.want...), set.Facts.Submission.Contradictions, name)
+		if tc.want != nil {
+			entry, _ := set.Entry("submission.contradictions")
+			require.Equal(t, []pipeline.Evidence{{Object: "submission", Where: "$.bases"}, {Object: "README.md"}}, entry.Evidence, name)
+		}
+	}
+}

@@ -90,18 +90,22 @@ type Lineage struct {
 	// Bases lists every place of the artifact that names a base.
 	Bases []BaseSource `json:"bases"`
 	// Problems says in sentences what does not fit: places that name different bases, a
-	// relation that the files do not show, a chain that does not end.
+	// relation that the files do not show, a base that names no model.
 	Problems []string `json:"problems"`
 	// Known lists models of the same structure that are known, from earlier cases.
 	Known []KnownStructure `json:"known"`
 	// Undeclared is true where the structure equals that of a known model of another name
 	// and no base is named.
 	Undeclared *bool `json:"undeclared"`
-	// Chain lists the models behind the bases, as far as earlier cases name them, the
-	// nearest first.
+	// Chain lists the bases and the models behind them, as far as earlier cases name them,
+	// the nearest first and each once.
 	Chain []Ancestor `json:"chain"`
-	// Complete is true where every model of the chain is one that is known to have no
-	// base, or whose bases are all known.
+	// ChainProblems says in sentences what is wrong with the chain: it goes in a circle or
+	// on without end, a model of it was rejected, its licence is not the one that it is
+	// known for.
+	ChainProblems []string `json:"chain_problems"`
+	// Complete is true where the bases are known and every model of the chain is on record
+	// with all of its own, or with none.
 	Complete *bool `json:"complete"`
 	// Obligations lists what the licences of the chain ask of this model.
 	Obligations []Obligation `json:"obligations"`
@@ -114,6 +118,8 @@ type BaseSource struct {
 	Kind     string `json:"kind" values:"card,header,config,recipe,bom"`
 	ID       string `json:"id"`
 	Relation string `json:"relation" values:"adapter,merge,quantized,finetune,distillation,synthetic_data,unknown"`
+	// Revision is the version of the base that is named, "" for none.
+	Revision string `json:"revision"`
 }
 
 // KnownStructure is a model that is on record and has the structure of this one.
@@ -128,17 +134,18 @@ type KnownStructure struct {
 	Same string `json:"same" values:"structure,matrices"`
 }
 
-// Ancestor is a model behind a base.
+// Ancestor is a base, or a model behind one.
 type Ancestor struct {
 	ID string `json:"id"`
-	// Of is the model that was made from it, Relation how; Depth counts the steps from
-	// this model: a base has depth 1.
+	// Of is the model that was made from it, "this model" for that of a base, Relation
+	// how; Depth counts the steps from this model: a base has depth 1.
 	Of       string `json:"of"`
 	Relation string `json:"relation" values:"adapter,merge,quantized,finetune,distillation,synthetic_data,unknown"`
 	Depth    int64  `json:"depth" unit:"steps"`
 	// License is its licence, "" where nobody states it.
 	License string `json:"license"`
-	// Case is the case that names it, and State where that stands.
+	// Case is the case in which it is on record, and State where that stands; both are ""
+	// where it is not.
 	Case  string `json:"case"`
 	State string `json:"state"`
 }

@@ -177,6 +177,16 @@ type Assessor interface {
 	Assess(facts *FactSet, asOf time.Time) error
 }
 
+// SourceAssessor is an [Assessor] that holds the artifact against others, and so must know
+// which one it is.
+type SourceAssessor interface {
+	Assessor
+	// AssessSource does what Assess does, for the artifact under a source as
+	// [Source.String] writes it. It is called in place of Assess, and asks others no
+	// longer than ctx lasts.
+	AssessSource(ctx context.Context, source string, facts *FactSet, asOf time.Time) error
+}
+
 // InspectionStatus says how an inspection ended.
 type InspectionStatus string
 

@@ -53,7 +53,11 @@ type BaseRecord struct {
 	At    Evidence
 	Kind  RecordKind
 	Basis Basis
-	Base  Base
+	// Base is the model as the place states it: its id may be an address or a path, and
+	// its relation any word.
+	Base Base
+	// Revision is the version of the base that is named, "" for none.
+	Revision string
 }
 
 // DatasetRecord is one place that describes a set of data.

@@ -6,6 +6,7 @@ import (
 	"weighbridge/inspectors/architecture"
 	"weighbridge/inspectors/code"
 	"weighbridge/inspectors/gguf"
+	"weighbridge/inspectors/lineage"
 	"weighbridge/inspectors/modelconfig"
 	"weighbridge/inspectors/npz"
 	"weighbridge/inspectors/onnx"
@@ -27,6 +28,7 @@ func Readers() []pipeline.Reader {
 		gguf.Reader{},
 		npz.Reader{},
 		modelconfig.Reader{},
+		lineage.Reader{},
 		code.Reader{},
 		// Last, so that what another reader makes of an object comes first.
 		opaque.Reader{},
@@ -39,6 +41,7 @@ func Derivers() []pipeline.Deriver {
 	return []pipeline.Deriver{
 		architecture.New(),
 		weight.New(),
+		lineage.New(),
 		code.Deriver{},
 	}
 }

@@ -76,3 +76,38 @@ func TestAssessors_ThatFailLeaveTheRestAlone(t *testing.T) {
 		})
 	}
 }
+
+// placed is an assessor that is told which artifact the facts are of.
+type placed struct {
+	assessor
+	place func(ctx context.Context, source string, facts *pipeline.FactSet) error
+}
+
+func (p placed) AssessSource(ctx context.Context, source string, facts *pipeline.FactSet, _ time.Time) error {
+	return p.place(ctx, source, facts)
+}
+
+func TestAssessors_ThatCompareAreToldTheSource(t *testing.T) {
+	t.Parallel()
+	_, s := store()
+	var told []string
+	a := placed{assessor{"placed", func(*pipeline.FactSet, time.Time) error { return errors.New("it is not asked without its source") }},
+		func(_ context.Context, from string, facts *pipeline.FactSet) error {
+			told = append(told, from)
+			facts.Set("compute.method", "placed", pipeline.BasisEstimated)
+			return nil
+		}}
+	e := engine.Engine{Derivers: []pipeline.Deriver{weighs(1)}, Assessors: []pipeline.Assessor{a}}
+	r := run(t, e, s)
+	require.Equal(t, "placed", *r.Facts.Compute.Method)
+	_, err := e.Rejudge(t.Context(), &r, nil, day)
+	require.NoError(t, err)
+	require.Equal(t, []string{source.String(), source.String()}, told)
+
+	// What was asked while the run was stopped is no judgement.
+	ctx, cancel := context.WithCancel(t.Context())
+	a.place = func(ctx context.Context, _ string, _ *pipeline.FactSet) error { cancel(); return ctx.Err() }
+	e.Assessors = []pipeline.Assessor{a}
+	_, err = e.Rejudge(ctx, &r, nil, day)
+	require.ErrorIs(t, err, context.Canceled)
+}

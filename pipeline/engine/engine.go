@@ -123,7 +123,7 @@ func (e *Engine) Run(ctx context.Context, req Request) (*pipeline.Weighing, erro
 		return nil, err
 	}
 	r.derive(ctx)
-	r.inspections = append(r.inspections, assess(e.Assessors, &r.facts, req.AsOf)...)
+	r.inspections = append(r.inspections, assess(ctx, e.Assessors, req.Source.String(), &r.facts, req.AsOf)...)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("the run was stopped: %w", err)
 	}

@@ -25,7 +25,10 @@ func (e *Engine) Rejudge(ctx context.Context, stored *pipeline.Report, submissio
 	report.Inspections = slices.DeleteFunc(slices.Clone(stored.Inspections), func(i pipeline.Inspection) bool {
 		return slices.ContainsFunc(e.Assessors, func(a pipeline.Assessor) bool { return a.Name() == i.Inspector })
 	})
-	report.Inspections = append(report.Inspections, assess(e.Assessors, set, asOf)...)
+	report.Inspections = append(report.Inspections, assess(ctx, e.Assessors, stored.Artifact.Source, set, asOf)...)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("the judgement was stopped: %w", err)
+	}
 	report.Facts, report.FactsIndex = set.Facts, set.Index()
 	if err := e.judge(ctx, set, asOf, &report); err != nil {
 		return nil, err
@@ -34,11 +37,15 @@ func (e *Engine) Rejudge(ctx context.Context, stored *pipeline.Report, submissio
 }
 
 // assess runs assessors, each behind its own recovery, and returns the inspections of
-// those that failed.
-func assess(assessors []pipeline.Assessor, facts *pipeline.FactSet, asOf time.Time) []pipeline.Inspection {
+// those that failed. source is where the artifact lies.
+func assess(ctx context.Context, assessors []pipeline.Assessor, source string, facts *pipeline.FactSet, asOf time.Time) []pipeline.Inspection {
 	var failed []pipeline.Inspection
 	for _, a := range assessors {
-		if err := guarded(func() error { return a.Assess(facts, asOf) }); err != nil {
+		run := func() error { return a.Assess(facts, asOf) }
+		if placed, ok := a.(pipeline.SourceAssessor); ok {
+			run = func() error { return placed.AssessSource(ctx, source, facts, asOf) }
+		}
+		if err := guarded(run); err != nil {
 			failed = append(failed, pipeline.Inspection{Inspector: a.Name(), Status: pipeline.InspectionFailed, Reason: reason(err)})
 		}
 	}

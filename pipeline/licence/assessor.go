@@ -20,7 +20,8 @@ const (
 )
 
 // Assessor fills the facts "licenses" and "licensing" from license.declared,
-// license.name and the licences of bases. The zero value is ready to use.
+// license.name, the licences of bases, and those of the models behind them as
+// lineage.chain has them. The zero value is ready to use.
 type Assessor struct{}
 
 var _ pipeline.Assessor = Assessor{}
@@ -31,13 +32,17 @@ func (Assessor) Name() string { return Name }
 // Assess forgets what it established before and starts anew. The day makes no
 // difference: the texts that the table names do not change. Where neither the model nor a
 // base states a licence, everything stays unknown. Each fact has the basis of the fact
-// that it came from. An error matches [pipeline.ErrOverLimit]: more than a thousand bases.
+// that it came from. An error matches [pipeline.ErrOverLimit]: more than a thousand bases, or
+// a longer chain.
 func (Assessor) Assess(facts *pipeline.FactSet, _ time.Time) error {
 	facts.ForgetAll("licenses")
 	facts.ForgetAll("licensing")
 	if len(facts.Facts.Bases) > maxBases {
 		return &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("%d bases are named; their licences are held against each other for at most 1,000", len(facts.Facts.Bases)),
 			Hint: "Name the models from which this one was made, not those they were made from in turn."}
+	}
+	if n := len(facts.Facts.Lineage.Chain); n > maxBases+len(facts.Facts.Bases) {
+		return &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("the chain has %d models; their licences are held against each other for at most 1,000", n)}
 	}
 	links := chain(facts)
 	if !slices.ContainsFunc(links, func(l link) bool { return l.declared != "" }) {
@@ -61,8 +66,9 @@ type link struct {
 	known                bool // the table has the licence
 }
 
-// chain lists this model and its bases. A base that an adapter's own config names is one
-// of them, whether or not it was declared as such.
+// chain lists this model, its bases, and the models behind them that are on record, each
+// once. A base that an adapter's own config names is one of them, whether or not it was
+// declared as such.
 func chain(facts *pipeline.FactSet) []link {
 	self := link{of: thisModel, relation: relationSelf}
 	if entry, ok := facts.Entry("license.declared"); ok {
@@ -84,11 +90,77 @@ func chain(facts *pipeline.FactSet) []link {
 		links = append(links, l)
 	}
 	base := text(facts, "adapter.base")
-	if base != "" && !slices.ContainsFunc(links, func(l link) bool { return strings.EqualFold(l.of, base) }) {
+	if base != "" && !has(links, base) {
 		entry, _ := facts.Entry("adapter.base")
 		links = append(links, link{of: base, relation: "adapter", relationEntry: entry})
 	}
+	return ancestors(facts, links)
+}
+
+// has tells whether a model is one of the links, however its id is spelt.
+func has(links []link, id string) bool {
+	key := pipeline.ModelKey(id)
+	return slices.ContainsFunc(links, func(l link) bool {
+		return strings.EqualFold(l.of, id) || key != "" && pipeline.ModelKey(l.of) == key
+	})
+}
+
+// ancestors adds the models of lineage.chain that are no link yet. How this model was made
+// from one of them follows from all steps on the way: see [through].
+func ancestors(facts *pipeline.FactSet, links []link) []link {
+	entry, known := facts.Entry("lineage.chain")
+	if !known {
+		return links
+	}
+	there := map[string]bool{}
+	for _, l := range links {
+		there[strings.ToLower(l.of)], there[pipeline.ModelKey(l.of)] = true, true
+	}
+	ways := map[string]string{}
+	for _, l := range links[1:] {
+		ways[pipeline.ModelKey(l.of)] = l.relation
+	}
+	for _, a := range facts.Facts.Lineage.Chain {
+		key := pipeline.ModelKey(a.ID)
+		if there[key] {
+			continue
+		}
+		there[key] = true
+		way := a.Relation
+		if a.Depth > 1 {
+			way = through(ways[pipeline.ModelKey(a.Of)], a.Relation)
+		}
+		if way == relationUnknown {
+			way = ""
+		}
+		ways[key] = way
+		l := link{of: a.ID, relation: way}
+		if way != "" {
+			l.relationEntry = entry
+		}
+		if a.License != "" {
+			l.declare(a.License, "", entry)
+		}
+		links = append(links, l)
+	}
 	return links
+}
+
+const relationUnknown = "unknown"
+
+// strongest orders relations by what they do to a model on the way: where one step only
+// made training data, no weights came through; where one is unknown, so is the whole; and a
+// model that was changed once is changed.
+var strongest = []string{"distillation", "synthetic_data", "", relationUnknown, "merge", "finetune", "adapter", "quantized"}
+
+// through returns how a model was made from another by two steps.
+func through(first, second string) string {
+	for _, relation := range strongest {
+		if first == relation || second == relation {
+			return relation
+		}
+	}
+	return ""
 }
 
 func text(facts *pipeline.FactSet, name string) string {

@@ -206,3 +206,40 @@ func TestAssessor_TooManyBases(t *testing.T) {
 	require.Nil(t, facts.Facts.Licenses)
 	require.Equal(t, "licence", licence.Assessor{}.Name())
 }
+
+// The models behind the bases take part, each once, and how this model was made from one
+// follows from all steps on the way.
+func TestAssessor_Ancestors(t *testing.T) {
+	t.Parallel()
+	facts := &pipeline.FactSet{}
+	facts.Declare(&pipeline.Submission{License: pipeline.License{Declared: ptr("apache-2.0")}, Bases: []pipeline.Base{base("a/one", "quantized", "mit"), base("a/two", "", "mit")}}, "submission")
+	facts.Set("adapter.base", "https://huggingface.co/A/One/", pipeline.BasisDeclared)
+	at := pipeline.Evidence{Object: pipeline.EvidenceInventory, Where: "case 1"}
+	facts.Set("lineage.chain", []pipeline.Ancestor{
+		{ID: "A/One", Of: "this model", Relation: "quantized", Depth: 1, License: "gemma"},
+		{ID: "a/three", Of: "A/One", Relation: "finetune", Depth: 2, License: "cc-by-nc-4.0"},
+		{ID: "a/four", Of: "a/two", Relation: "merge", Depth: 2},
+		{ID: "a/five", Of: "a/three", Relation: "distillation", Depth: 3, License: "mit"},
+		{ID: "a/six", Of: "a/five", Relation: "unknown", Depth: 4, License: "mit"},
+	}, pipeline.BasisDeclared, at)
+	require.NoError(t, licence.Assessor{}.Assess(facts, day))
+	list := facts.Facts.Licenses
+	require.Len(t, list, 7)
+	require.Equal(t, "mit", *list[1].Declared, "what is stated of a base holds")
+	for i, want := range []string{"self", "quantized", "", "finetune", "", "distillation", "distillation"} {
+		if want == "" {
+			require.Nil(t, list[i].Relation, list[i].Of)
+			continue
+		}
+		require.Equal(t, want, *list[i].Relation, list[i].Of)
+	}
+	require.Nil(t, list[4].Declared)
+	require.Equal(t, []string{"CC-BY-NC-4.0 of a/three bars commercial use; Apache-2.0 of this model gives it."}, facts.Facts.Licensing.Conflicts)
+	entry, _ := facts.Entry("licenses[3].id")
+	require.Equal(t, []pipeline.Evidence{at}, entry.Evidence)
+
+	facts.Set("lineage.chain", make([]pipeline.Ancestor, 1500), pipeline.BasisDeclared)
+	require.ErrorIs(t, licence.Assessor{}.Assess(facts, day), pipeline.ErrOverLimit)
+}
+
+func ptr(s string) *string { return &s }

@@ -192,18 +192,32 @@ func TestIntegrity(t *testing.T) {
 }
 
 // A pack that does not know whether it applies asks once, also where its rules accept
-// different bases.
-func TestProvenance_AsksOnce(t *testing.T) {
+// different bases. What the artifact says of itself makes it apply too.
+func TestProvenance_Applies(t *testing.T) {
 	t.Parallel()
 	pack, err := policy.Embedded("provenance")
 	require.NoError(t, err)
-	findings := judge(t, pack, facts(measured("submission.present", false)))
+	nothing := func(change map[string]any) *pipeline.FactSet {
+		all := map[string]any{"submission.present": false, "signature.present": false, "card.present": false,
+			"license_found.sources": []pipeline.LicenseSource{}, "lineage.bases": []pipeline.BaseSource{}}
+		maps.Copy(all, change)
+		set := &pipeline.FactSet{}
+		for name, value := range all {
+			if value != nil {
+				set.Set(name, value, pipeline.BasisMeasured)
+			}
+		}
+		return set
+	}
+	require.Empty(t, judge(t, pack, nothing(nil)))
+	findings := judge(t, pack, nothing(map[string]any{"signature.present": nil}))
 	require.Len(t, findings, 1)
 	require.Equal(t, []string{"signature.present"}, findings[0].Missing)
 	require.Equal(t, []string{"signature.present"}, findings[0].Ask)
 	require.Contains(t, findings[0].Message, "applies: signature.present is unknown.")
-
-	require.Empty(t, judge(t, pack, facts(measured("submission.present", false), measured("signature.present", false))))
+	for name, value := range map[string]any{"card.present": true, "license_found.sources": make([]pipeline.LicenseSource, 1), "lineage.bases": make([]pipeline.BaseSource, 1)} {
+		require.Greater(t, len(judge(t, pack, nothing(map[string]any{name: value}))), 1, name)
+	}
 }
 
 // The licence pack over what the assessor makes of a submission.

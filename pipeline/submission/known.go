@@ -22,8 +22,8 @@ func KnownOf(facts *pipeline.FactSet, configs []pipeline.Config) []Known {
 	k := &knowing{}
 	for _, entry := range facts.Index() {
 		group, _, _ := strings.Cut(strings.ReplaceAll(entry.Name, "[", "."), ".")
-		if vocabulary.OriginOf(group) != vocabulary.Declared {
-			continue
+		if vocabulary.OriginOf(group) != vocabulary.Declared || pipeline.FilledIn(entry) {
+			continue // what earlier cases and tables say is not shown by the artifact
 		}
 		value, _ := facts.Value(entry.Name)
 		if v := reflect.ValueOf(value); v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct {

@@ -50,6 +50,10 @@ func TestKnownOf_ProposesWhatTheArtifactShows(t *testing.T) {
 			[]submission.Known{{"bases[0].relation", "adapter", "the files hold an adapter"}}},
 		"bases of a card": {[]func(*pipeline.FactSet){measured("bases[0].id", "x/y"), measured("adapter.kind", "lora")}, nil,
 			[]submission.Known{{"bases[0].id", "x/y", `parsed in "README\n.md"`}}},
+		"what is on record": {[]func(*pipeline.FactSet){measured("bases[0].id", "x/y"), func(f *pipeline.FactSet) {
+			f.Set("bases[0].license", "mit", pipeline.BasisDeclared, pipeline.Evidence{Object: pipeline.EvidenceInventory})
+		}}, nil,
+			[]submission.Known{{"bases[0].id", "x/y", `parsed in "README\n.md"`}}},
 		"a context": {nil, []pipeline.Config{
 			config(t, "adapter_config.json", `{"max_position_embeddings": 1}`),
 			config(t, "a/config.json", `{"n_positions": 2}`),

@@ -38,6 +38,9 @@ func (db *DB) Enter(ctx context.Context, w *pipeline.Weighing, plan func(pipelin
 		if err := t.know(ctx, entry.Case.Case, pipeline.StructureOf(&w.Report.Facts)); err != nil {
 			return err
 		}
+		if err := enlist(ctx, t.Queries, entry.Case.Case.ID.String(), pipeline.KnownModelOf(&w.Report)); err != nil {
+			return err
+		}
 		if err := t.file(ctx, entry.Case.Case, papers); err != nil {
 			return err
 		}
@@ -96,6 +99,9 @@ func (db *DB) Refile(ctx context.Context, id uuid.UUID, w *pipeline.Weighing, pl
 		}
 		out = change.Case
 		if err := t.apply(ctx, change); err != nil {
+			return err
+		}
+		if err := enlist(ctx, t.Queries, id.String(), pipeline.KnownModelOf(&w.Report)); err != nil {
 			return err
 		}
 		added, err := t.fileReport(ctx, out, papers)

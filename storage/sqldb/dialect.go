@@ -19,6 +19,9 @@ type dialect struct {
 	// migrations makes the schema, in the tongue of goose.
 	goose      goose.Dialect
 	migrations fs.FS
+	// steps are the migrations that SQL alone cannot make. Their numbers are among those
+	// of the files.
+	steps []*goose.Migration
 	// explain turns a driver's error into a [pipeline.Error].
 	explain func(doing string, err error) error
 }

@@ -61,6 +61,7 @@ func TestOpen_FirstVersion(t *testing.T) {
 	copied := record(sqldbtest.Built("copied", "1", "f1", "m1", 1<<40))
 	packed := record(sqldbtest.Built("packed", "1", "f2", "m1", 1<<40))
 	record(sqldbtest.Built("small", "1", "f1", "m1", pipeline.LeastStructure-1))
+	published := record(sqldbtest.Published("s3://b/x/", "1", "Acme/Model", "mit", []pipeline.Base{sqldbtest.BaseOf("acme/base", "finetune")}))
 	head, err := db.AuditHead(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
@@ -73,6 +74,15 @@ func TestOpen_FirstVersion(t *testing.T) {
 	kept, err := db.Case(t.Context(), first.ID)
 	require.NoError(t, err)
 	require.Equal(t, first, kept)
+
+	// What is on record of their models was read from their reports.
+	models, err := db.ModelsNamed(t.Context(), []string{"acme/model", "first", "nobody/nothing"}, "")
+	require.NoError(t, err)
+	require.Equal(t, map[string]pipeline.KnownModel{
+		"acme/model": {ID: "Acme/Model", Stated: true, Source: published.Source, Case: published.ID, State: published.State, License: "mit",
+			Bases: []pipeline.KnownBase{{ID: "acme/base", Relation: "finetune"}}},
+		"first": {ID: "first", Source: "first", Case: first.ID, State: pipeline.StateApproved},
+	}, models)
 
 	names := func() map[string]pipeline.Likeness {
 		found, err := db.SameStructure(t.Context(), first.ID)

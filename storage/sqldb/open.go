@@ -25,6 +25,7 @@ var (
 	_ pipeline.CaseReader      = (*DB)(nil)
 	_ pipeline.KeptReader      = (*DB)(nil)
 	_ pipeline.StructureFinder = (*DB)(nil)
+	_ pipeline.Inventory       = (*DB)(nil)
 	_ pipeline.AuditLog        = (*DB)(nil)
 )
 
@@ -81,7 +82,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		return err
 	}
 	provider, err := goose.NewProvider(db.dialect.goose, db.writer, db.dialect.migrations,
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithGoMigrations(db.dialect.steps...))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}

@@ -34,7 +34,7 @@ func sqliteDialect() (dialect, error) {
 		return dialect{}, fmt.Errorf("find the migrations: %w", err)
 	}
 	return dialect{connect: connectSQLite, claim: claimSQLite, goose: goose.DialectSQLite3,
-		migrations: migrations, explain: explainSQLite}, nil
+		migrations: migrations, steps: []*goose.Migration{enlistStored(5)}, explain: explainSQLite}, nil
 }
 
 // connectSQLite opens a file, and makes an empty one where there is none.

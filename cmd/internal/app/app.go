@@ -43,6 +43,8 @@ type App struct {
 	Observer engine.Observer
 	// Now tells the time, for the age of lists; nil stands for the end of the as-of day.
 	Now func() time.Time
+	// Inventory knows the models that were checked before; nil where no queue was opened.
+	Inventory pipeline.Inventory
 }
 
 // Run says what to run.
@@ -203,5 +205,6 @@ func (a *App) openQueue(ctx context.Context) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
+	a.Inventory = db
 	return &Queue{Desk: review.New(db), DB: db}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"weighbridge/pipeline/compute"
 	"weighbridge/pipeline/directives"
 	"weighbridge/pipeline/licence"
+	"weighbridge/pipeline/lineage"
 	"weighbridge/pipeline/screening"
 )
 
@@ -36,7 +37,7 @@ func (a *App) assessors(lists config.Lists) ([]pipeline.Assessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []pipeline.Assessor{compute.Assessor{}, compute.Data{}, licence.Assessor{}, screen, &directives.Assessor{List: told}}, nil
+	return []pipeline.Assessor{compute.Assessor{}, compute.Data{}, lineage.Assessor{Inventory: a.Inventory}, licence.Assessor{}, lineage.Obligations{}, screen, &directives.Assessor{List: told}}, nil
 }
 
 func screeningDate(lists config.Lists) (made time.Time, err error) {

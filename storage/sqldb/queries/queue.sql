@@ -147,3 +147,32 @@ SELECT * FROM audit_events WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
 -- name: AuditEventsOfCase :many
 SELECT * FROM audit_events WHERE case_id = ?1 ORDER BY seq;
+
+-- name: PutModel :exec
+INSERT INTO case_models (case_id, model_key, model_id, stated, license, bases) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (case_id) DO UPDATE SET model_key = excluded.model_key, model_id = excluded.model_id,
+    stated = excluded.stated, license = excluded.license, bases = excluded.bases;
+
+-- name: ModelNamed :one
+SELECT cases.id, cases.source, cases.state, m.model_id, m.stated, m.license, m.bases
+FROM case_models AS m JOIN cases ON cases.id = m.case_id
+WHERE m.model_key = ?1 AND cases.source <> ?2
+ORDER BY CASE cases.state WHEN 'approved' THEN 0 WHEN 'cleared' THEN 0 WHEN 'rejected' THEN 1
+    WHEN 'expired' THEN 3 WHEN 'superseded' THEN 4 ELSE 2 END, m.stated DESC, cases.id DESC
+LIMIT 1;
+
+-- name: ModelsBuilt :many
+SELECT cases.id, cases.source, cases.state, m.model_id, m.stated, m.license, m.bases,
+    s.fingerprint AS print, s.matrix_fingerprint AS matrix_print
+FROM case_structures AS s
+JOIN cases ON cases.id = s.case_id
+JOIN case_models AS m ON m.case_id = s.case_id
+WHERE (s.fingerprint = sqlc.arg(fingerprint) OR s.matrix_fingerprint = sqlc.arg(matrix_fingerprint)) AND cases.source <> sqlc.arg(apart)
+    AND cases.id < coalesce((SELECT min(own.id) FROM cases AS own WHERE own.source = sqlc.arg(apart)), 'z')
+ORDER BY CASE WHEN cases.state = 'superseded' THEN 1 ELSE 0 END, cases.id DESC
+LIMIT sqlc.arg(most);
+
+-- name: StoredReports :many
+SELECT cases.id, cases.report, reports.body FROM cases
+JOIN reports ON reports.case_id = cases.id AND reports.digest = cases.report
+WHERE cases.id > ?1 ORDER BY cases.id LIMIT ?2;

@@ -26,6 +26,7 @@ type Book interface {
 	pipeline.CaseWalker
 	pipeline.KeptReader
 	pipeline.StructureFinder
+	pipeline.Inventory
 	pipeline.AuditLog
 	Close() error
 }
@@ -65,6 +66,9 @@ func Run(t *testing.T, s Suite) {
 	t.Run("SameStructure", s.sameStructure)
 	t.Run("SameStructureOrder", s.sameStructureOrder)
 	t.Run("SameStructureReplaced", s.sameStructureReplaced)
+	t.Run("ModelsNamed", s.modelsNamed)
+	t.Run("ModelsNamedOrder", s.modelsNamedOrder)
+	t.Run("ModelsBuilt", s.modelsBuilt)
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)

@@ -58,6 +58,15 @@ type Case struct {
 	Offices          string
 }
 
+type CaseModel struct {
+	CaseID   string
+	ModelKey *string
+	ModelID  string
+	Stated   int64
+	License  string
+	Bases    string
+}
+
 type CaseStructure struct {
 	CaseID            string
 	Fingerprint       *string

@@ -1004,6 +1004,136 @@ func (q *Queries) LastAuditEvent(ctx context.Context) (LastAuditEventRow, error)
 	return i, err
 }
 
+const modelNamed = `-- name: ModelNamed :one
+SELECT cases.id, cases.source, cases.state, m.model_id, m.stated, m.license, m.bases
+FROM case_models AS m JOIN cases ON cases.id = m.case_id
+WHERE m.model_key = ?1 AND cases.source <> ?2
+ORDER BY CASE cases.state WHEN 'approved' THEN 0 WHEN 'cleared' THEN 0 WHEN 'rejected' THEN 1
+    WHEN 'expired' THEN 3 WHEN 'superseded' THEN 4 ELSE 2 END, m.stated DESC, cases.id DESC
+LIMIT 1
+`
+
+type ModelNamedRow struct {
+	ID      string
+	Source  string
+	State   string
+	ModelID string
+	Stated  int64
+	License string
+	Bases   string
+}
+
+func (q *Queries) ModelNamed(ctx context.Context, modelKey *string, source string) (ModelNamedRow, error) {
+	row := q.db.QueryRowContext(ctx, modelNamed, modelKey, source)
+	var i ModelNamedRow
+	err := row.Scan(
+		&i.ID,
+		&i.Source,
+		&i.State,
+		&i.ModelID,
+		&i.Stated,
+		&i.License,
+		&i.Bases,
+	)
+	return i, err
+}
+
+const modelsBuilt = `-- name: ModelsBuilt :many
+SELECT cases.id, cases.source, cases.state, m.model_id, m.stated, m.license, m.bases,
+    s.fingerprint AS print, s.matrix_fingerprint AS matrix_print
+FROM case_structures AS s
+JOIN cases ON cases.id = s.case_id
+JOIN case_models AS m ON m.case_id = s.case_id
+WHERE (s.fingerprint = ?1 OR s.matrix_fingerprint = ?2) AND cases.source <> ?3
+    AND cases.id < coalesce((SELECT min(own.id) FROM cases AS own WHERE own.source = ?3), 'z')
+ORDER BY CASE WHEN cases.state = 'superseded' THEN 1 ELSE 0 END, cases.id DESC
+LIMIT ?4
+`
+
+type ModelsBuiltParams struct {
+	Fingerprint       *string
+	MatrixFingerprint *string
+	Apart             string
+	Most              int64
+}
+
+type ModelsBuiltRow struct {
+	ID          string
+	Source      string
+	State       string
+	ModelID     string
+	Stated      int64
+	License     string
+	Bases       string
+	Print       *string
+	MatrixPrint *string
+}
+
+func (q *Queries) ModelsBuilt(ctx context.Context, arg ModelsBuiltParams) ([]ModelsBuiltRow, error) {
+	rows, err := q.db.QueryContext(ctx, modelsBuilt,
+		arg.Fingerprint,
+		arg.MatrixFingerprint,
+		arg.Apart,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ModelsBuiltRow
+	for rows.Next() {
+		var i ModelsBuiltRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.State,
+			&i.ModelID,
+			&i.Stated,
+			&i.License,
+			&i.Bases,
+			&i.Print,
+			&i.MatrixPrint,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const putModel = `-- name: PutModel :exec
+INSERT INTO case_models (case_id, model_key, model_id, stated, license, bases) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (case_id) DO UPDATE SET model_key = excluded.model_key, model_id = excluded.model_id,
+    stated = excluded.stated, license = excluded.license, bases = excluded.bases
+`
+
+type PutModelParams struct {
+	CaseID   string
+	ModelKey *string
+	ModelID  string
+	Stated   int64
+	License  string
+	Bases    string
+}
+
+func (q *Queries) PutModel(ctx context.Context, arg PutModelParams) error {
+	_, err := q.db.ExecContext(ctx, putModel,
+		arg.CaseID,
+		arg.ModelKey,
+		arg.ModelID,
+		arg.Stated,
+		arg.License,
+		arg.Bases,
+	)
+	return err
+}
+
 const putStructure = `-- name: PutStructure :exec
 INSERT INTO case_structures (case_id, fingerprint, matrix_fingerprint) VALUES (?1, ?2, ?3)
 ON CONFLICT (case_id) DO UPDATE SET fingerprint = excluded.fingerprint, matrix_fingerprint = excluded.matrix_fingerprint
@@ -1070,6 +1200,41 @@ func (q *Queries) SameStructure(ctx context.Context, caseID string, limit int64)
 			&i.OwnPrint,
 			&i.OtherPrint,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const storedReports = `-- name: StoredReports :many
+SELECT cases.id, cases.report, reports.body FROM cases
+JOIN reports ON reports.case_id = cases.id AND reports.digest = cases.report
+WHERE cases.id > ?1 ORDER BY cases.id LIMIT ?2
+`
+
+type StoredReportsRow struct {
+	ID     string
+	Report string
+	Body   []byte
+}
+
+func (q *Queries) StoredReports(ctx context.Context, iD string, limit int64) ([]StoredReportsRow, error) {
+	rows, err := q.db.QueryContext(ctx, storedReports, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StoredReportsRow
+	for rows.Next() {
+		var i StoredReportsRow
+		if err := rows.Scan(&i.ID, &i.Report, &i.Body); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
