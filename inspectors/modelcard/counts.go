@@ -25,7 +25,7 @@ var countKeys = []string{"num_parameters", "number_of_parameters", "n_parameters
 
 var (
 	// before is "7B parameters", after "Parameters: 7B", activated "37B activated".
-	countBefore    = regexp.MustCompile(`(?i)` + figure + `[\s-]*((?:\w+[\s-]){0,2})\bparam(?:eter)?s?\b`)
+	countBefore    = regexp.MustCompile(`(?i)` + figure + `[\s-]*((?:[a-z]+[\s-]){0,2})\bparam(?:eter)?s?\b`)
 	countAfter     = regexp.MustCompile(`(?i)((?:\w+[\s-]){0,3})(?:#\s*)?\bparam(?:eter)?s?(?:\s+count)?(\s*\([^)|]{0,40}\))?\s*(?:[:=|]\s*)+` + figure + `(?:[^\w.,-]|[.,]\s|[.,]?$)`)
 	countActivated = regexp.MustCompile(`(?i)` + figure + `\s+(?:are\s+|is\s+)?(?:activated|active)\b`)
 	wholeCell      = regexp.MustCompile(`(?i)^\s*(?:~|≈)?\s*` + figure + `\s*(?:param(?:eter)?s?)?\s*$`)
@@ -34,6 +34,7 @@ var (
 	others = regexp.MustCompile(`(?i)\b(?:than|vs\.?|versus|compar\w*|outperform\w*|surpass\w*|rival\w*|teachers?|distill?ed|distillation|drafts?|base model|` +
 		`famil(?:y|ies)|sizes|rang(?:e|es|ing)|between|variants?|collections?|series|smaller|larger|bigger|respectively|other models?|each|` +
 		`loras?|adapters?|reward|per|like|similar|unlike)\b`)
+	moreThan = regexp.MustCompile(`(?i)\bmore than\b`)
 	perToken = regexp.MustCompile(`(?i)\b(?:for\s+each|per|each)[\s-]+token\b`)
 	// parts tells words beside a number that make it one of a part of the model.
 	parts = regexp.MustCompile(`(?i)\b(?:non|trainable|embeddings?|vision|audio|speech|text|image|encoders?|decoders?|backbone|head|experts?|shared|lora|adapters?|draft|reward|added|new|extra|additional|frozen|hyper|sampling|generation)\b`)
@@ -103,7 +104,7 @@ type found struct {
 
 // sentence takes the number of a sentence, and the active one beside it.
 func (f *counting) sentence(s string) {
-	s = perToken.ReplaceAllString(s, "")
+	s = moreThan.ReplaceAllString(perToken.ReplaceAllString(s, ""), "over")
 	if others.MatchString(s) {
 		return
 	}

@@ -3,6 +3,7 @@ package modelcard
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -102,7 +103,7 @@ func closing(rest string) (at, after int) {
 // that follows gives an error with a line; the text is cut before it and tried again.
 func (d *Document) unclosed(text string) {
 	lines := strings.SplitAfter(text, "\n")
-	keep := len(lines)
+	keep := untilProse(lines)
 	for range mostCuts {
 		matter := strings.Join(lines[:keep], "")
 		root, err := load(strings.ReplaceAll(matter, "\t", "  "))
@@ -121,6 +122,20 @@ func (d *Document) unclosed(text string) {
 	}
 	d.Body = text
 	d.problem("the text begins with --- and no front matter follows")
+}
+
+// keyLine is a line that goes on with a mapping behind an empty line.
+var keyLine = regexp.MustCompile(`^(?:[\w-]+:(?:\s|$)|[\s-])`)
+
+// untilProse returns how many lines come before the first one that follows an empty line
+// and does not begin like a key.
+func untilProse(lines []string) int {
+	for i := 1; i < len(lines); i++ {
+		if strings.TrimSpace(lines[i-1]) == "" && strings.TrimSpace(lines[i]) != "" && !keyLine.MatchString(lines[i]) {
+			return i
+		}
+	}
+	return len(lines)
 }
 
 // errNoMapping is returned for YAML that is another thing than keys with values.

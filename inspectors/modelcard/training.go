@@ -31,6 +31,7 @@ func (w *writer) training(c *pipeline.Card) {
 	var size float64
 	unclear := false
 	for _, s := range statements(c.Body) {
+		s = moreThan.ReplaceAllString(s, "over")
 		for _, m := range dayRange.FindAllStringSubmatch(s, -1) {
 			starts, ends = appendNew(starts, m[1]), appendNew(ends, m[2])
 		}
