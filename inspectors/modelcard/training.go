@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	tokensOf  = regexp.MustCompile(`(?i)` + figure + `(\+?)[\s-]+(?:\w+\s+){0,2}tokens?\b`)
+	tokensOf  = regexp.MustCompile(`(?i)` + figure + `(\+?)[\s-]+(?:[a-z]+\s+){0,2}tokens?\b`)
 	trainedOn = regexp.MustCompile(`(?i)\b(?:pre-?)?train(?:ed|ing)?\b`)
 	// notTraining tells a statement about tokens that says nothing of the size of the
 	// training, or of a part of it.
