@@ -206,15 +206,13 @@ func (g *gathering) fill(e *element, f field, found value) {
 		e.fields[f.name] = both(known, found)
 		return
 	}
-	if !f.isName() {
-		g.differ(e, f, known, found)
+	if f.isName() {
+		return // what a set is called is no statement about it; the first name stays
 	}
+	g.differ(e, f, known, found)
 	stronger := strength(found.basis) < strength(known.basis)
-	switch yes, isFlag := found.v.(bool); {
-	case isFlag && f.strict:
+	if yes, isFlag := found.v.(bool); isFlag && f.strict {
 		stronger = yes
-	case f.isName() && known.by == bySubmission:
-		stronger = false // what the submission calls the set is no statement about it
 	}
 	if stronger {
 		e.fields[f.name] = found
@@ -223,7 +221,7 @@ func (g *gathering) fill(e *element, f field, found value) {
 
 // differ notes that two places contradict each other.
 func (g *gathering) differ(e *element, f field, known, found value) {
-	g.problem("data set %q: %s has %s of %s, and %s has %s.", e.name, f.words, shown(known.v), known.by, shown(found.v), found.by)
+	g.problem("data set %q, %s: %s says %s, and %s says %s.", e.name, f.words, known.by, shown(known.v), found.by, shown(found.v))
 }
 
 func shown(v any) string {

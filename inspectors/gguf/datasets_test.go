@@ -26,7 +26,7 @@ func TestDecode_KeepsTheListOfDatasets(t *testing.T) {
 		"a long one":      {[]string{strings.Repeat("x", 5000), "c/d"}, "c/d", true},
 		"no text":         {[]string{"\xff", "c/d"}, "c/d", true},
 		"two lines":       {[]string{"a\nb", "c/d"}, "c/d", true},
-		"numbers":         {[]uint32{1, 2}, "", false},
+		"numbers":         {[]uint64{1, 2}, "", false},
 		"one text, alone": {"a/b", "a/b", true},
 	} {
 		t.Run(name, func(t *testing.T) {
