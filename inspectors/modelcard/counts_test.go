@@ -43,6 +43,9 @@ func TestCounts_Prose(t *testing.T) {
 		"Number of Activated Parameters: 3.3B":                                                                          {"3300000000 within 152 active"},
 		"1 trillion parameters":                                                                                         {"1000000000000 within 5000"},
 
+		"Kimi K2 is a mixture-of-experts (MoE) language model with 32 billion activated parameters and 1 trillion total parameters. Trained with Muon.": {"1000000000000 within 5000", "32000000000 within 156 active"},
+		"Pre-trained a 1T parameter MoE model on 15.5T tokens with zero training instability.":                                                          {"1000000000000 within 5000"},
+
 		// Another model, several, or a part of this one.
 		"It outperforms models with 13B parameters":                    {},
 		"smaller than the 70B parameter model":                         {},
