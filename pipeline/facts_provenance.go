@@ -170,6 +170,10 @@ type DataRecords struct {
 	// Named is true where the artifact or the submission names a set of data. Where
 	// nobody names one it is false, which says nothing about what the model was trained on.
 	Named *bool `json:"named"`
+	// UseLimits lists what the records say of the uses that a set is given out for, and
+	// DerivedFrom what a set was made from, each as "set: words".
+	UseLimits   []string `json:"use_limits"`
+	DerivedFrom []string `json:"derived_from"`
 }
 
 // DatasetSource is one place that describes a set of data.
@@ -177,7 +181,11 @@ type DatasetSource struct {
 	Object string `json:"object"`
 	Where  string `json:"where"`
 	Kind   string `json:"kind" values:"card,header,bom,croissant,provenance,recipe"`
-	ID     string `json:"id"`
+	// ID is the name that stands there, "" where the place names none.
+	ID string `json:"id"`
+	// Trained is true where the place says, or stands for it, that this model was trained
+	// on the set.
+	Trained bool `json:"trained"`
 }
 
 // Contents is what the artifact holds beside the weights, told by names, bytes and parsed

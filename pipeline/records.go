@@ -69,6 +69,18 @@ type DatasetRecord struct {
 	// was trained on it.
 	Trained bool
 	Dataset Dataset
+	// Aliases lists other names and addresses of the set, by which it is found again.
+	Aliases []string
+	// Origins lists the countries that the data comes from where the place names several,
+	// as ISO 3166-1 alpha-2 codes; Dataset.OriginCountry is nil then.
+	Origins []string
+	// UseLimits lists what the place says of the uses that the set is given out for, and
+	// DerivedFrom the sets that it was made from, each in a few words.
+	UseLimits   []string
+	DerivedFrom []string
+	// Problems says in sentences what the place states and does not fit. A record with
+	// problems alone is a place that could not be read.
+	Problems []string
 }
 
 // CountRecord is one place that states a number of parameters.

@@ -5,8 +5,10 @@ package all
 import (
 	"weighbridge/inspectors/architecture"
 	"weighbridge/inspectors/code"
+	"weighbridge/inspectors/dataset"
 	"weighbridge/inspectors/gguf"
 	"weighbridge/inspectors/lineage"
+	"weighbridge/inspectors/modelcard"
 	"weighbridge/inspectors/modelconfig"
 	"weighbridge/inspectors/npz"
 	"weighbridge/inspectors/onnx"
@@ -28,6 +30,8 @@ func Readers() []pipeline.Reader {
 		gguf.Reader{},
 		npz.Reader{},
 		modelconfig.Reader{},
+		modelcard.Reader{},
+		dataset.Reader{},
 		lineage.Reader{},
 		code.Reader{},
 		// Last, so that what another reader makes of an object comes first.
@@ -41,6 +45,8 @@ func Derivers() []pipeline.Deriver {
 	return []pipeline.Deriver{
 		architecture.New(),
 		weight.New(),
+		modelcard.New(),
+		dataset.New(),
 		lineage.New(),
 		code.Deriver{},
 	}

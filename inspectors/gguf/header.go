@@ -53,7 +53,14 @@ const (
 	mostPadding = 1 << 20
 )
 
-const alignmentKey = "general.alignment"
+const (
+	alignmentKey = "general.alignment"
+	// datasetsKey is the one list that is kept: the sets that the model was trained on
+	// (gguf.md of ggml). It becomes lines of text.
+	datasetsKey = "general.datasets"
+	// mostKept is how many texts of a list are kept.
+	mostKept = 100
+)
 
 // templateKey begins the keys of chat templates.
 const templateKey = "tokenizer.chat_template"
@@ -62,7 +69,8 @@ const templateKey = "tokenizer.chat_template"
 type Header struct {
 	// Table lists the tensors in the order of the file, with their dimensions
 	// outermost first, so in the reverse of the file's order. Its metadata holds the
-	// numbers, short texts and truth values of the header by their key.
+	// numbers, short texts and truth values of the header by their key, and the list
+	// general.datasets as lines.
 	//
 	// A tensor of a type that is not known is in the table with
 	// [pipeline.DTypeUnknown] and its shape.
@@ -373,6 +381,9 @@ func (d *decoder) list(key string, depth int) error {
 	if each > 0 {
 		return d.skip(n * each)
 	}
+	if key == datasetsKey && kind == typeText && depth == 1 {
+		return d.texts(key, n)
+	}
 	for range n {
 		if kind == typeList {
 			err = d.list(key, depth+1)
@@ -383,6 +394,32 @@ func (d *decoder) list(key string, depth int) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// texts keeps the first short texts of a list, one a line.
+func (d *decoder) texts(key string, n uint64) error {
+	var lines []string
+	for range n {
+		size, err := d.count()
+		if err != nil {
+			return err
+		}
+		if size > mostValue || len(lines) == mostKept {
+			if err := d.skip(size); err != nil {
+				return err
+			}
+			continue
+		}
+		b, err := d.take(int(size))
+		if err != nil {
+			return err
+		}
+		if line := string(b); utf8.ValidString(line) && !strings.Contains(line, "\n") {
+			lines = append(lines, line)
+		}
+	}
+	d.keep(key, strings.Join(lines, "\n"))
 	return nil
 }
 
