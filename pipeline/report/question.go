@@ -30,6 +30,8 @@ type Question struct {
 func Questions(r *pipeline.Report) []Question {
 	var out []Question
 	at := map[string]int{}
+	type asking struct{ fact, rule string }
+	told := map[asking]bool{}
 	for _, f := range r.Findings {
 		var wanted []string
 		switch f.Outcome {
@@ -50,7 +52,8 @@ func Questions(r *pipeline.Report) []Question {
 				out = append(out, Question{Fact: name, Why: vocabulary.FirstSentence(field.Doc), Takes: field.Takes()})
 			}
 			rule := cmp.Or(f.Rule, f.Pack)
-			if !slices.Contains(out[i].Rules, rule) {
+			if !told[asking{name, rule}] {
+				told[asking{name, rule}] = true
 				out[i].Rules = append(out[i].Rules, rule)
 			}
 			out[i].Enforced = out[i].Enforced || f.Mode == pipeline.ModeEnforce
