@@ -13,8 +13,8 @@ import (
 // Bounds of a JUnit report: mostCases test cases a suite, and mostJUnitText bytes of one
 // text from elsewhere.
 const (
-	mostCases     = 5_000
-	mostJUnitText = 2_000
+	mostCases     = 1_000
+	mostJUnitText = 1_000
 )
 
 // JUnit writes a report as JUnit XML, as continuous integration servers read it.

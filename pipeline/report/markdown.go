@@ -87,20 +87,24 @@ func why(r *pipeline.Report) string {
 	var rules, open []string
 	for _, one := range byRule(r.Findings) {
 		f := one.lead()
+		name := "rule " + f.Rule
+		if f.Rule == "" {
+			name = "pack " + f.Pack
+		}
 		switch {
 		case !stops(f):
 		case f.Outcome == pipeline.OutcomeMatched:
-			rules = append(rules, cmp.Or(f.Rule, f.Pack))
+			rules = append(rules, name)
 		default:
-			open = append(open, cmp.Or(f.Rule, f.Pack))
+			open = append(open, name)
 		}
 	}
 	var reasons []string
 	if len(rules) > 0 {
-		reasons = append(reasons, named(rules)+" matched")
+		reasons = append(reasons, listed(rules, 3)+" matched")
 	}
 	if len(open) > 0 {
-		reasons = append(reasons, named(open)+" cannot be decided")
+		reasons = append(reasons, listed(open, 3)+" cannot be decided")
 	}
 	if n := len(r.Reasons); n > 0 {
 		first := prose(strings.TrimSuffix(shown(r.Reasons[0], mostMessage), "."))
@@ -114,15 +118,6 @@ func why(r *pipeline.Report) string {
 		sentence += ": " + strings.Join(reasons, "; ")
 	}
 	return sentence + "."
-}
-
-// named lists rules by name, the first few of many.
-func named(rules []string) string {
-	noun := "rule "
-	if len(rules) > 1 {
-		noun = "rules "
-	}
-	return noun + listed(rules, 3)
 }
 
 // listed joins the first of some texts and counts the rest.
@@ -611,7 +606,9 @@ func (p *page) asked(r *pipeline.Report) {
 		p.line("- and %s", plural(int64(n), "more question"))
 	}
 	if len(rest) > 0 {
-		p.line("")
+		if len(enforced) > 0 {
+			p.line("")
+		}
 		p.line("Packs that only report would ask for: %s.", listed(rest, mostQuestions))
 	}
 }
@@ -678,7 +675,11 @@ func (p *page) onlyTold(r *pipeline.Report) {
 	}
 	slices.SortStableFunc(matched, weightier)
 	p.line("")
-	p.line("<details><summary>What packs that only report would have done: %s matched. It changes no verdict.</summary>", plural(int64(len(matched)), "finding"))
+	what := "nothing matched"
+	if len(matched) > 0 {
+		what = plural(int64(len(matched)), "finding")
+	}
+	p.line("<details><summary>What packs that only report would have done: %s. It changes no verdict.</summary>", what)
 	p.line("")
 	p.fit(len(matched), mostOnlyTold, "finding", func(i int) string { return finding(matched[i]) })
 	if undecided {
@@ -686,7 +687,9 @@ func (p *page) onlyTold(r *pipeline.Report) {
 		for _, pack := range largestFirst(open) {
 			parts = append(parts, pack+" "+Count(open[pack]))
 		}
-		p.line("")
+		if len(matched) > 0 {
+			p.line("")
+		}
 		p.line("Cannot be decided: %s.", listed(parts, 3*mostLines))
 	}
 	p.line("")

@@ -13,7 +13,7 @@ import (
 
 // plainWord matches words that mean nothing in Markdown: letters and digits, parted by
 // single marks, with the marks around them that prose has.
-var plainWord = regexp.MustCompile(`^["'(]*[\p{L}\p{N}]+(?:[.,'/+=-][\p{L}\p{N}]+)*[%.,;:?)"']*$`)
+var plainWord = regexp.MustCompile(`^["'(]*[\p{L}\p{N}]+(?:[.,'/+=_()-][\p{L}\p{N}]+)*[%.,;:?)"']*$`)
 
 // linkedWord matches what plainWord lets through and forges make links of: web addresses
 // without a scheme, commits, numbered references.

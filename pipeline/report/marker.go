@@ -48,7 +48,7 @@ func inMarker(c byte) bool {
 func CutMarker(text string) (marker, rest string, ok bool) {
 	line, rest, _ := strings.Cut(text, "\n")
 	line = strings.TrimRight(line, "\r")
-	if !strings.HasPrefix(line, markerStart) || !strings.HasSuffix(line, markerEnd) || len(line) <= len(markerStart)+len(markerEnd) {
+	if !strings.HasPrefix(line, markerStart) || !strings.HasSuffix(line, markerEnd) || len(line) < len(markerStart)+len(markerEnd) {
 		return "", text, false
 	}
 	return line, rest, true

@@ -29,6 +29,7 @@ type Question struct {
 // left out.
 func Questions(r *pipeline.Report) []Question {
 	var out []Question
+	const noQuestion = -1
 	at := map[string]int{}
 	type asking struct{ fact, rule string }
 	told := map[asking]bool{}
@@ -41,15 +42,17 @@ func Questions(r *pipeline.Report) []Question {
 			wanted = slices.Concat(f.Missing, f.ReliedOn)
 		}
 		for _, name := range wanted {
-			field, _, ok := vocabulary.Find(name)
-			if !ok || pipeline.Measurable(name) {
-				continue
-			}
 			i, known := at[name]
 			if !known {
-				i = len(out)
+				i = noQuestion
+				if field, _, ok := vocabulary.Find(name); ok && !pipeline.Measurable(name) {
+					i = len(out)
+					out = append(out, Question{Fact: name, Why: vocabulary.FirstSentence(field.Doc), Takes: field.Takes()})
+				}
 				at[name] = i
-				out = append(out, Question{Fact: name, Why: vocabulary.FirstSentence(field.Doc), Takes: field.Takes()})
+			}
+			if i == noQuestion {
+				continue
 			}
 			rule := cmp.Or(f.Rule, f.Pack)
 			if !told[asking{name, rule}] {

@@ -477,10 +477,8 @@ func relative(path string) string {
 		}
 	}
 	text := strings.Join(parts, "/")
-	for strings.HasPrefix(text, "/") {
-		text = "%2F" + text[1:]
-	}
-	return text
+	rest := strings.TrimLeft(text, "/")
+	return strings.Repeat("%2F", len(text)-len(rest)) + rest
 }
 
 // factPlaces finds the evidence of facts by name.
