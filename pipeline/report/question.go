@@ -29,7 +29,10 @@ type Question struct {
 // left out.
 func Questions(r *pipeline.Report) []Question {
 	var out []Question
+	const noQuestion = -1
 	at := map[string]int{}
+	type asking struct{ fact, rule string }
+	told := map[asking]bool{}
 	for _, f := range r.Findings {
 		var wanted []string
 		switch f.Outcome {
@@ -39,18 +42,21 @@ func Questions(r *pipeline.Report) []Question {
 			wanted = slices.Concat(f.Missing, f.ReliedOn)
 		}
 		for _, name := range wanted {
-			field, _, ok := vocabulary.Find(name)
-			if !ok || pipeline.Measurable(name) {
-				continue
-			}
 			i, known := at[name]
 			if !known {
-				i = len(out)
+				i = noQuestion
+				if field, _, ok := vocabulary.Find(name); ok && !pipeline.Measurable(name) {
+					i = len(out)
+					out = append(out, Question{Fact: name, Why: vocabulary.FirstSentence(field.Doc), Takes: field.Takes()})
+				}
 				at[name] = i
-				out = append(out, Question{Fact: name, Why: vocabulary.FirstSentence(field.Doc), Takes: field.Takes()})
+			}
+			if i == noQuestion {
+				continue
 			}
 			rule := cmp.Or(f.Rule, f.Pack)
-			if !slices.Contains(out[i].Rules, rule) {
+			if !told[asking{name, rule}] {
+				told[asking{name, rule}] = true
 				out[i].Rules = append(out[i].Rules, rule)
 			}
 			out[i].Enforced = out[i].Enforced || f.Mode == pipeline.ModeEnforce

@@ -73,14 +73,22 @@ func (c *cli) checkCommand() *cobra.Command {
 		Long: `Check reads the headers of every file under SOURCE (s3://bucket/prefix/ or a folder),
 weighs the model, identifies it, and judges it by rule packs. Where a database is named
 with --db or ` + "WEIGHBRIDGE_DB" + `, the case is written to the queue; the actor is its submitter.
+
+The report is written in the form that --format names: a table to read, JSON by a schema,
+Markdown for a comment on a pull request, SARIF 2.1.0 or JUnit XML for servers. With --report
+FORMAT=FILE the same run writes others into files. Where no report can be made, no file is
+written, and the error is on standard error; with --format json it is JSON on standard output.
 ` + exitHelp,
 		Example: `  weighbridge check s3://staging/llama-3-70b/
-  weighbridge check ./my-model --pack seed-article --format json`,
+  weighbridge check ./my-model --pack seed-article --format json
+  weighbridge check ./my-model --report markdown=comment.md --report sarif=weighbridge.sarif`,
 		Args: exactly("SOURCE"),
 	}
 	j.addFlags(cmd, &c.settings.Lists)
 	j.addDayFlag(cmd)
-	f := formatFlag(cmd, "table", "json")
+	f := formatFlag(cmd, report.FormatNames()...)
+	var files reportFiles
+	cmd.Flags().Var(&files, "report", "also write the report as FORMAT to FILE, given as FORMAT=FILE; may be repeated")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		run, err := j.run(args[0], c.env.Now())
 		if err != nil {
@@ -92,6 +100,9 @@ with --db or ` + "WEIGHBRIDGE_DB" + `, the case is written to the queue; the act
 		}
 		if queue != nil {
 			defer func() { _ = queue.DB.Close() }()
+		}
+		if err := files.write(&w.Report); err != nil {
+			return err
 		}
 		if err := c.writeReport(&w.Report, f); err != nil {
 			return err
@@ -152,23 +163,19 @@ func refer(ctx context.Context, queue *app.Queue, to pipeline.Case) (*pipeline.C
 }
 
 func (c *cli) writeReport(r *pipeline.Report, f *format) error {
-	if f.json() {
-		return report.JSON(c.env.Stdout, r)
+	as, ok := report.FormatNamed(f.value)
+	if !ok {
+		return usage("there is no format " + f.value)
 	}
-	return report.Table(c.env.Stdout, r)
+	return as.Write(c.env.Stdout, r)
 }
 
 // exitFor returns the status of a verdict, nil for clear.
 func exitFor(v pipeline.Verdict) error {
-	switch v {
-	case pipeline.VerdictClear:
-		return nil
-	case pipeline.VerdictReview:
-		return status(exitReview)
-	case pipeline.VerdictBlock:
-		return status(exitBlock)
+	if s := report.ExitStatus(v); s != exitClear {
+		return status(s)
 	}
-	return status(exitInconclusive)
+	return nil
 }
 
 func (c *cli) inspectCommand() *cobra.Command {

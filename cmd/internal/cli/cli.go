@@ -183,7 +183,7 @@ Begin with: weighbridge demo
 	f.StringVar(&s.SessionToken, "session-token", "", "session token (or AWS_SESSION_TOKEN)")
 	f.BoolVar(&s.Anonymous, "anonymous", false, "send unsigned requests, for public buckets")
 	root.AddCommand(c.checkCommand(), c.gateCommand(), c.inspectCommand(), c.queueCommand(), c.rulesCommand(), c.submissionCommand(),
-		c.auditCommand(), c.demoCommand(), c.versionCommand())
+		c.auditCommand(), c.demoCommand(), c.commentCommand(), c.versionCommand())
 	return root
 }
 
@@ -247,8 +247,17 @@ type format struct {
 
 func formatFlag(cmd *cobra.Command, allowed ...string) *format {
 	f := &format{value: allowed[0], allowed: allowed}
-	cmd.Flags().Var(f, "format", strings.Join(allowed, " or "))
+	cmd.Flags().Var(f, "format", choice(allowed))
 	return f
+}
+
+// choice names what there is to choose from: "a or b", "a, b or c".
+func choice(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // String returns the value.
@@ -260,7 +269,7 @@ func (f *format) Type() string { return "format" }
 // Set takes one of the allowed values.
 func (f *format) Set(v string) error {
 	if !slices.Contains(f.allowed, v) {
-		return errors.New("use " + strings.Join(f.allowed, " or "))
+		return errors.New("use " + choice(f.allowed))
 	}
 	f.value = v
 	return nil

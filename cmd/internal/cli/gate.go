@@ -48,7 +48,8 @@ EXIT STATUS
 	}
 	j.addFlags(cmd, &c.settings.Lists)
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
-	f := formatFlag(cmd, "table", "json")
+	// SARIF and JUnit tell what rules found, which no approval changes: they are for check.
+	f := formatFlag(cmd, "table", "json", "markdown")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if wait < 0 {
 			return usage("--wait takes a duration of zero or more")
@@ -74,23 +75,35 @@ EXIT STATUS
 			}
 		}
 		result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)
-		if f.json() {
-			err = report.JSON(c.env.Stdout, gated{&w.Report, result})
-		} else if err = report.Table(c.env.Stdout, &w.Report); err == nil {
-			word := "CLOSED"
-			if result.Open {
-				word = "OPEN"
-			}
-			if _, err = io.WriteString(c.env.Stdout, "\n"); err == nil {
-				err = report.Row(c.env.Stdout, "Gate", word+": "+result.Reason)
-			}
-		}
-		if err != nil {
+		if err := c.writeGate(&w.Report, result, f); err != nil {
 			return err
 		}
 		return exit
 	}
 	return cmd
+}
+
+// writeGate writes a report with what the gate made of it: as a key in JSON, below the
+// report elsewhere.
+func (c *cli) writeGate(r *pipeline.Report, result gateResult, f *format) error {
+	if f.json() {
+		return report.JSON(c.env.Stdout, gated{r, result})
+	}
+	if err := c.writeReport(r, f); err != nil {
+		return err
+	}
+	word := "CLOSED"
+	if result.Open {
+		word = "OPEN"
+	}
+	if _, err := io.WriteString(c.env.Stdout, "\n"); err != nil {
+		return err
+	}
+	if f.value == "table" {
+		return report.Row(c.env.Stdout, "Gate", word+": "+result.Reason)
+	}
+	_, err := io.WriteString(c.env.Stdout, "**Gate "+word+"**: "+result.Reason+".\n")
+	return err
 }
 
 // await asks for the ruling, again and again while a person has to decide and the
