@@ -368,3 +368,16 @@ func written(doc *yaml.Node, name string) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// State says in words whether the key counts for what is signed at a time.
+func (k TrustedKey) State(at time.Time) string {
+	switch {
+	case k.RevokedAt != nil && !at.Before(*k.RevokedAt):
+		return "no longer, for nothing that it ever signed"
+	case k.NotBefore != nil && at.Before(*k.NotBefore):
+		return "not yet"
+	case k.NotAfter != nil && !at.Before(*k.NotAfter):
+		return "for what was signed before it ended"
+	}
+	return "now"
+}
