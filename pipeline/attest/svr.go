@@ -31,7 +31,9 @@ const (
 )
 
 // Result is a Simple Verification Result: what other tools read of an approval. Only who
-// asks by the same digest finds it: one of a store-bound approval is about its pins.
+// asks by the same digest finds it: one of a store-bound approval is about its pins. It
+// names no approval, so that a revocation does not show in it: whoever must know of those
+// verifies the approval itself.
 type Result struct {
 	Verifier ResultVerifier `json:"verifier"`
 	// TimeCreated is the time of signing of the approval.
