@@ -4,8 +4,9 @@
 //
 // # What is signed
 //
-// Everything is signed in an envelope of DSSE 1.0 (Dead Simple Signing Envelope,
-// secure-systems-lab/dsse, read 2026-11): the signature covers the payload and its type.
+// Everything is signed in an envelope of DSSE (Dead Simple Signing Envelope,
+// secure-systems-lab/dsse, protocol.md 1.0.0 of 2021-03-03): the signature covers the
+// payload and its type.
 //
 //	payload                                              payload type
 //	an approval, as an in-toto Statement v1              application/vnd.in-toto+json

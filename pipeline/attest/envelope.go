@@ -65,9 +65,9 @@ func ReadEnvelope(r io.Reader) (*Envelope, error) {
 	return ParseEnvelope(text)
 }
 
-// ParseEnvelope reads an envelope. Keys that DSSE does not know are ignored, as it asks;
-// keys given twice, and base64 that is written in another way than it would be encoded,
-// are refused. An error matches [pipeline.ErrOverLimit] or [pipeline.ErrMalformed].
+// ParseEnvelope reads an envelope. Keys that DSSE does not know are passed over: no
+// signature covers them, and nothing here reads them. Keys given twice, and base64 that is
+// written in another way than it would be encoded, are refused. An error matches [pipeline.ErrOverLimit] or [pipeline.ErrMalformed].
 func ParseEnvelope(text []byte) (*Envelope, error) {
 	if len(text) > MaxEnvelope {
 		return nil, &pipeline.Error{Code: pipeline.CodeOverLimit, Message: "the envelope is larger than 128 MiB"}

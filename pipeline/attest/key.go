@@ -210,8 +210,8 @@ func (k *PrivateKey) Sign(_ context.Context, data []byte) ([]byte, error) {
 }
 
 // sealing is how private keys are encrypted: PBES2 of RFC 8018 with scrypt of RFC 7914 and
-// AES-256-CBC. The costs are those of the OWASP cheat sheet on password storage (read
-// 2026-11) that take 16 MiB: openssl refuses to spend more than 32.
+// AES-256-CBC. The costs are those of the OWASP cheat sheet on password storage that take
+// 16 MiB (N=2^14, r=8, p=5): openssl refuses to spend more than 32 where it is not told to.
 func sealing() *pkcs8.Opts {
 	return &pkcs8.Opts{Cipher: pkcs8.AES256CBC,
 		KDFOpts: pkcs8.ScryptOpts{SaltSize: 16, CostParameter: 1 << 14, BlockSize: 8, ParallelizationParameter: 5}}

@@ -10,8 +10,8 @@ import (
 	"weighbridge/pipeline"
 )
 
-// StatementType is the type of an in-toto Statement v1 (in-toto/attestation,
-// spec/v1/statement.md, read 2026-11).
+// StatementType is the type of an in-toto Statement v1 (in-toto/attestation 1.2.0,
+// spec/v1/statement.md).
 const StatementType = "https://in-toto.io/Statement/v1"
 
 // The names of subjects.

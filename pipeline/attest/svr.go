@@ -9,7 +9,8 @@ import (
 )
 
 // ResultPredicate is the type of a Simple Verification Result (in-toto/attestation,
-// spec/predicates/svr.md, version 0.2).
+// spec/predicates/svr.md). Of version 0.1 the text was read; that 0.2 adds the required
+// list verifier.policies of resource descriptors is known from those who implement it.
 const ResultPredicate = "https://in-toto.io/attestation/svr/v0.2"
 
 // Verifier is the id of the verifier in our results: a name and not an address. Its
