@@ -63,6 +63,7 @@ var fences = []fence{
 	{"github.com/pressly/...", []string{"storage/sqldb/..."}},
 	{"github.com/in-toto/...", []string{"pipeline/attest"}},
 	{"github.com/secure-systems-lab/...", []string{"pipeline/attest"}},
+	{"github.com/youmark/...", []string{"pipeline/attest"}},
 	{"github.com/CycloneDX/...", []string{"pipeline/report"}},
 	{"github.com/spf13/...", []string{"cmd/..."}},
 	{"github.com/knadh/...", []string{"cmd/internal/..."}},
@@ -96,7 +97,8 @@ func matches(pattern, p string) bool {
 		return p == parent || strings.HasPrefix(p, parent+"/")
 	}
 	if parent, suffix, ok := strings.Cut(pattern, "*"); ok {
-		return strings.HasPrefix(p, parent) && strings.HasSuffix(path.Base(p), suffix)
+		// To attest is no test.
+		return strings.HasPrefix(p, parent) && strings.HasSuffix(path.Base(p), suffix) && path.Base(p) != "attest"
 	}
 	return p == pattern
 }
@@ -283,6 +285,9 @@ func TestImports_ViolationsAreNamed(t *testing.T) {
 		"command_to_inspector":       {"weighbridge/cmd/internal/app", "weighbridge/inspectors/weight", "cmd/... may import only"},
 		"command_to_all":             {"weighbridge/cmd/internal/app", "weighbridge/inspectors/all", ""},
 		"command_to_store":           {"weighbridge/cmd/internal/app", "weighbridge/storage/object/s3", ""},
+		"command_to_attest":          {"weighbridge/cmd/internal/cli", "weighbridge/pipeline/attest", ""},
+		"attest_to_testify":          {"weighbridge/pipeline/attest", "github.com/stretchr/testify/require", `only ["*test"]`},
+		"report_to_dsse":             {"weighbridge/pipeline/report", "github.com/secure-systems-lab/go-securesystemslib/dsse", "pipeline/attest"},
 		"a_new_folder":               {"weighbridge/internal/util", "weighbridge/pipeline", "no arrow"},
 	} {
 		t.Run(name, func(t *testing.T) {

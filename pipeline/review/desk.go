@@ -189,7 +189,7 @@ func rule(q pipeline.ApprovalQuery, files []pipeline.CaseFile, now time.Time) pi
 				bound = pipeline.BoundContent
 			}
 			return pipeline.Ruling{Kind: pipeline.RulingApproved, Case: &c, Approval: &pipeline.Approval{Case: c.ID, Bound: bound,
-				Decisions: approvals(f, settledAt(c)), ApprovedAt: settledAt(c), ExpiresAt: c.ExpiresAt, Head: *f.Settled}}
+				Decisions: Approvals(f, settledAt(c)), ApprovedAt: settledAt(c), ExpiresAt: c.ExpiresAt, Head: *f.Settled}}
 		}
 	}
 	return own

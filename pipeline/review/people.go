@@ -140,7 +140,7 @@ func decide(a act, f pipeline.CaseFile, b pipeline.Ballot) (pipeline.CaseChange,
 		d.event(pipeline.EventChangesRequested, nil)
 	default:
 		if Lacking(f, a.at) == "" {
-			d.approve(approvals(f, a.at))
+			d.approve(Approvals(f, a.at))
 		}
 	}
 	return d.change()

@@ -60,9 +60,9 @@ func strength(q pipeline.Quorum) int {
 	}
 }
 
-// approvals returns the approving votes of a case's present round that stand at a
+// Approvals returns the approving votes of a case's present round that stand at a
 // time: a vote whose term is over counts no longer.
-func approvals(f pipeline.CaseFile, at time.Time) []pipeline.Decision {
+func Approvals(f pipeline.CaseFile, at time.Time) []pipeline.Decision {
 	var out []pipeline.Decision
 	for _, d := range f.Decisions {
 		if d.Round == f.Case.Round && d.Kind == pipeline.DecisionApprove && (d.Until == nil || d.Until.After(at)) {
@@ -75,7 +75,7 @@ func approvals(f pipeline.CaseFile, at time.Time) []pipeline.Decision {
 // Lacking says who must still approve a case at a time before its quorum is reached and
 // every office has signed, as in "one more reviewer", and returns "" where nobody must.
 func Lacking(f pipeline.CaseFile, at time.Time) string {
-	votes := approvals(f, at)
+	votes := Approvals(f, at)
 	people, offices := lackingPeople(f.Case, votes), lackingOffices(f.Case, votes)
 	switch {
 	case len(offices) == 0:

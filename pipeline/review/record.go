@@ -119,7 +119,7 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 			why = "the term of the approval has ended"
 		} else if why == "" && strength(d.c.Quorum) > strength(was.Quorum) {
 			why = "the rules ask for more reviewers now"
-		} else if why == "" && len(lackingOffices(d.c, approvals(f, settledAt(was)))) > 0 {
+		} else if why == "" && len(lackingOffices(d.c, Approvals(f, settledAt(was)))) > 0 {
 			why = "the rules ask for offices that have not signed"
 		}
 		if why != "" {

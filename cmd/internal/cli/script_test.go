@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "model": model, "hostile": hostileFile, "flip": flip, "json": jsonField, "grab": grab, "s3": s3, "tamper": tamper, "twin": twin,
+			"exits": exits, "model": model, "hostile": hostileFile, "flip": flip, "json": jsonField, "grab": grab, "mode": mode, "s3": s3, "tamper": tamper, "twin": twin,
 		},
 	})
 }
@@ -200,6 +200,15 @@ func jsonField(ts *testscript.TestScript, neg bool, args []string) {
 // grab NAME PATH sets a variable to a field of the JSON on standard output.
 func grab(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], fmt.Sprint(field(ts, args[1])))
+}
+
+// mode FILE BITS compares who may do what with a file.
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	must(ts, err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); (got == args[1]) == neg {
+		ts.Fatalf("%s has the mode %s", args[0], got)
+	}
 }
 
 // s3 start BUCKET FOLDER serves a folder and points the environment at it.
