@@ -288,30 +288,6 @@ func create(path string, content []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// replace puts a file in the place of another one at once, or makes it. A link stays one.
-func replace(path string, content []byte) error {
-	mode := fs.FileMode(0o644)
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".weighbridge-*")
-	if err != nil {
-		return notWritten(path, err)
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return notWritten(path, err)
-	}
-	return nil
-}
-
 func notWritten(path string, err error) error {
 	return fmt.Errorf("write %s: %w", path, err)
 }

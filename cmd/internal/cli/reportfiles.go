@@ -3,8 +3,6 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"weighbridge/pipeline"
@@ -57,24 +55,4 @@ func (r *reportFiles) write(of *pipeline.Report) error {
 		}
 	}
 	return nil
-}
-
-// replace puts a file in the place of what was there, in one step. What is no regular file,
-// such as a pipe, is written to.
-func replace(path string, content []byte) error {
-	if there, err := os.Stat(path); err == nil && !there.Mode().IsRegular() {
-		return os.WriteFile(path, content, 0o644)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".weighbridge-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already where all went well
-	_, err = f.Write(content)
-	// Others read it: whoever uploads it may be another user.
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
