@@ -131,6 +131,44 @@ func again(ctx context.Context, do func() error) (err error) {
 	return err
 }
 
+// Tag marks the approved objects where they lie, for policies of a bucket that let only
+// those be read. Every object is hashed with its pin first, and none is marked before all
+// are; a bucket that keeps versions has the very version marked. Of the request it uses
+// From, Source, Objects, Concurrency and Observer. Errors are those of [Run].
+func Tag(ctx context.Context, req Request, tagger pipeline.Tagger, key, value string) (Result, error) {
+	r := &run{Request: req}
+	if r.Concurrency <= 0 {
+		r.Concurrency = defaultConcurrency
+	}
+	slices.SortFunc(r.Objects, func(a, b Object) int { return compare(a.Path, b.Path) })
+	for _, o := range r.Objects {
+		r.result.Bytes += o.Size
+	}
+	if err := r.pin(ctx); err != nil {
+		return r.result, err
+	}
+	if err := r.each(ctx, func(ctx context.Context, o Object) error {
+		sum, err := Sum(ctx, r.Source, r.pins[o.Path])
+		if err == nil && sum != o.SHA256 {
+			err = &pipeline.Error{Code: pipeline.CodeChanged, Message: fmt.Sprintf("%q is not what was approved; nothing was tagged", o.Path),
+				Hint: "have the source checked and approved again"}
+		}
+		return err
+	}); err != nil {
+		return r.result, err
+	}
+	return r.result, r.each(ctx, func(ctx context.Context, o Object) error {
+		err := again(ctx, func() error { return tagger.Tag(ctx, r.pins[o.Path], key, value) })
+		if err == nil {
+			r.note(func() { r.result.Kept++ })
+			if r.Observer != nil {
+				r.Observer.Released(o.Path, o.Size)
+			}
+		}
+		return err
+	})
+}
+
 type run struct {
 	Request
 	pins map[string]pipeline.Object // of the source

@@ -86,3 +86,32 @@ func (a *App) openPlace(to pipeline.Source) (pipeline.Place, pipeline.Store, fun
 	held := retry.New(limit.New(meter.New(place.Store, nil), Concurrency), retry.Default())
 	return place, held, place.Close, nil
 }
+
+// Tag marks the approved objects in their bucket. Each is hashed with its pin before, and
+// the tag is set on that pin. An error matches [pipeline.ErrChanged] where the source is
+// not what was approved, and [pipeline.ErrUsage] where it is no bucket.
+func (a *App) Tag(ctx context.Context, r Release, key, value string) (release.Result, error) {
+	from, err := pipeline.ParseSource(r.Source)
+	if err != nil {
+		return release.Result{}, err
+	}
+	if from.Scheme != pipeline.SchemeS3 {
+		return release.Result{}, &pipeline.Error{Code: pipeline.CodeUsage, Message: "only objects in a bucket have tags", Hint: "name s3://bucket/prefix/"}
+	}
+	source, done, err := a.open(from)
+	if err != nil {
+		return release.Result{}, err
+	}
+	defer done()
+	opts := a.Settings.Release
+	opts.Concurrency = Concurrency
+	tagger, err := s3.OpenPlace(from, opts, s3.PlaceOptions{})
+	if err != nil {
+		return release.Result{}, err
+	}
+	result, err := release.Tag(ctx, release.Request{From: from, Source: source, Objects: r.Objects, Observer: r.Observer}, tagger, key, value)
+	if cerr := tagger.Close(); err == nil {
+		err = cerr
+	}
+	return result, err
+}
