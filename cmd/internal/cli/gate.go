@@ -46,7 +46,7 @@ EXIT STATUS
   2   wrong usage`,
 		Args: exactly("SOURCE"),
 	}
-	j.addFlags(cmd, &c.settings.Lists)
+	j.addFlags(cmd, &c.settings)
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
