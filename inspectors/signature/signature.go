@@ -12,8 +12,11 @@
 // Where it is laxer it is not followed: it looks at the first signature only and a second
 // one is refused here; it holds a certificate to its own first day, here it must be valid
 // on the day of the check, as section 8.2 says, because no time in a bundle can be trusted
-// offline; it takes resources in any order; it takes keys in JSON twice. Bundles of versions
-// before 1.0 are not read.
+// offline; it takes resources in any order, a name that is listed twice and names such as
+// "./a", which the specification forbids. It refuses a key whose hint is not the SHA-256 of
+// its PEM form; the hint is not signed and others write it otherwise, so here it only names
+// the key. It cannot verify the shards that it signs, because of that size of 64.0; here they
+// verify. Bundles of versions before 1.0 are not read.
 //
 // Which way a fact falls:
 //
