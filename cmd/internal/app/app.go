@@ -121,7 +121,7 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 		return nil, err
 	}
 	defer done()
-	req.Store, req.Cost = store, store.cost
+	req.Store, req.Cost = store.Store, store.cost
 	w, err := e.Run(ctx, req)
 	if err != nil {
 		return nil, err
