@@ -6,6 +6,7 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 PKG       ?= ./...
 PEERS     ?=
+HASH      ?=
 
 # The linter is built from the version that .ci/tools/go.mod pins, once.
 LINT = $$(go tool -modfile=.ci/tools/go.mod -n golangci-lint)
@@ -14,7 +15,7 @@ LINT = $$(go tool -modfile=.ci/tools/go.mod -n golangci-lint)
 NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './.ci/*'))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test vet fmt-check fences race conformance lint fuzz bench bench-peers generate cover vendor-free image image-check
+.PHONY: help build test vet fmt-check fences race conformance lint fuzz bench bench-peers bench-hash generate cover vendor-free image image-check
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +65,9 @@ bench-peers: build ## time whole runs beside huggingface.js (needs Node.js and t
 	npm ci --prefix bin/peers --ignore-scripts --no-audit --no-fund
 	go build -o bin/peers/compare ./cmd/internal/peers
 	bin/peers/compare $(PEERS)
+
+bench-hash: build ## time check --hash beside sha256sum on 10 GB (HASH="-gb 1 -rounds 5" for other sizes)
+	go run ./cmd/internal/hashbench $(HASH)
 
 generate: ## write generated files again
 	go generate ./...

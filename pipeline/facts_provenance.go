@@ -236,22 +236,29 @@ type Disclosure struct {
 	What string `json:"what"`
 }
 
-// Signature is what signatures and lists of digests beside the weights say.
+// Signature is what signatures and lists of digests beside the weights say. A nil value is
+// unknown.
 type Signature struct {
 	// Present is true where there is a signature or a list of digests.
 	Present *bool `json:"present"`
-	// Verified is true where it was held against the bytes and fits.
+	// Kind is "oms" for an OpenSSF Model Signing bundle, "sums" for a list of digests.
+	Kind *string `json:"kind" values:"oms,sums"`
+	// Verified is true where it was held against the bytes and fits, false where something
+	// does not fit: a digest, a signature, a name that is missing or not listed. Unknown
+	// where the bytes were not hashed or no key was given; problems says which.
 	Verified *bool `json:"verified"`
 	// Unlisted counts objects that it does not name.
 	Unlisted *int64 `json:"unlisted" unit:"objects"`
+	// Ignored counts objects that it does not cover because it leaves their paths out:
+	// those of Git, and those that whoever signed named.
+	Ignored *int64 `json:"ignored" unit:"objects"`
 	// Signer is who signed, as the key or the certificate says; Trusted is true where
-	// the operator trusts that signer.
+	// the operator trusts that signer. Nobody signs a list of digests.
 	Signer  *string `json:"signer"`
 	Trusted *bool   `json:"trusted"`
-	// Kind is "oms" for an OpenSSF Model Signing bundle, "sums" for a list of digests.
-	Kind *string `json:"kind" values:"oms,sums"`
 	// RootDigest is the digest over the digests of all signed objects in order of name,
-	// as OpenSSF Model Signing defines it.
+	// as OpenSSF Model Signing defines it. Where the bytes were hashed and nothing is
+	// signed, it is the one that a signature of all of them would have.
 	RootDigest *string `json:"root_digest" is:"digest"`
 	// Problems says in sentences what does not fit, the object by name.
 	Problems []string `json:"problems"`

@@ -51,6 +51,14 @@ type ReaderRun interface {
 	Finish(readings *Readings, facts *FactSet)
 }
 
+// PieceWisher is a [ReaderRun] that needs digests of pieces of objects, because something
+// that it read states them. It is asked after the last Read of a run that hashes.
+type PieceWisher interface {
+	// Pieces returns the sizes in bytes, each at least 1, of the pieces that o is to be
+	// cut into from its start; the last piece may be shorter. It returns nil for none.
+	Pieces(o Object) []int64
+}
+
 // ReadResult says what an object turned out to be.
 type ReadResult struct {
 	// Format is the reader's word for the format.
@@ -124,6 +132,11 @@ type ObjectReading struct {
 	PointerSize int64
 	// SHA256 is the digest of the object's bytes, "" where they were not hashed.
 	SHA256 Digest
+	// Stored is true where SHA256 is the store's word and nobody read the bytes for it.
+	Stored bool
+	// Pieces are the digests that a [PieceWisher] asked for, by the size of the pieces, in
+	// order; nil where nobody did or the bytes were not hashed.
+	Pieces map[int64][]Digest
 }
 
 // Readings is everything the readers of one run returned: what derivers work on.

@@ -45,7 +45,9 @@ type Artifact struct {
 	HeaderDigest Digest `json:"header_digest"`
 	// ContentDigest is nil unless every byte was hashed.
 	ContentDigest *Digest `json:"content_digest"`
-	// ContentBasis is "none", or how the digest became known.
+	// ContentBasis says how the digest became known: "hashed" where every byte was read,
+	// "store" where the store holds the SHA-256 of every object and its word was taken,
+	// "hashed+store" where some of each; "none" where it is not known.
 	ContentBasis string           `json:"content_basis"`
 	Bytes        int64            `json:"bytes"`
 	Objects      []ArtifactObject `json:"objects"`
@@ -59,6 +61,8 @@ type ArtifactObject struct {
 	Role   Role   `json:"role"`
 	// Pinned is false where only size and time could be watched.
 	Pinned bool `json:"pinned"`
+	// SHA256 is the digest of the object's bytes, left out where it is not known.
+	SHA256 Digest `json:"sha256,omitempty"`
 }
 
 // SubmissionRef says whether there was a submission, and which.

@@ -34,6 +34,33 @@ type Store interface {
 	Open(ctx context.Context, o Object, offset, length int64) (io.ReadCloser, error)
 }
 
+// Digester is a [Store] that may know SHA-256 sums of the objects it holds. It answers
+// without reading an object's bytes, so that what it says is the store's word: who relies
+// on it trusts the store to have taken the sums of what it hands out. An ETag is never one
+// of them.
+type Digester interface {
+	// Digests returns what the store knows of a pinned object; the zero value where it
+	// knows nothing. It returns an error that matches [ErrChanged] where the object is no
+	// longer the pinned one, and else those of [Store].Open.
+	Digests(ctx context.Context, o Object) (StoredDigest, error)
+}
+
+// StoredDigest is what a store holds of the bytes of one object.
+type StoredDigest struct {
+	// Whole is the SHA-256 of all bytes, "" where the store does not hold it.
+	Whole Digest
+	// Parts are the sums of the parts that the object was uploaded in, in order and
+	// without gaps. They say nothing of the whole and can only be held against the bytes.
+	Parts []PartDigest
+}
+
+// PartDigest is the SHA-256 of one part of an object.
+type PartDigest struct {
+	// Size is in bytes, at least 1.
+	Size   int64
+	SHA256 Digest
+}
+
 // Page is one page of a listing.
 type Page struct {
 	Objects []Object

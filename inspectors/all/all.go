@@ -3,6 +3,8 @@
 package all
 
 import (
+	"time"
+
 	"weighbridge/inspectors/architecture"
 	"weighbridge/inspectors/code"
 	"weighbridge/inspectors/dataset"
@@ -15,6 +17,7 @@ import (
 	"weighbridge/inspectors/opaque"
 	"weighbridge/inspectors/pytorch"
 	"weighbridge/inspectors/safetensors"
+	"weighbridge/inspectors/signature"
 	"weighbridge/inspectors/weight"
 	"weighbridge/pipeline"
 )
@@ -34,14 +37,27 @@ func Readers() []pipeline.Reader {
 		dataset.Reader{},
 		lineage.Reader{},
 		code.Reader{},
+		signature.Reader{},
 		// Last, so that what another reader makes of an object comes first.
 		opaque.Reader{},
 	}
 }
 
+// Options is what inspectors are told by the operator. The zero value is for a run in which
+// nobody was told anything.
+type Options struct {
+	// Trust is whom the operator trusts to sign models.
+	Trust signature.Trust
+}
+
+// LoadTrust reads the keys and certificates of signers; see [signature.LoadTrust].
+func LoadTrust(files []string, at time.Time) (signature.Trust, error) {
+	return signature.LoadTrust(files, at)
+}
+
 // Derivers returns every deriver, in the order in which they run: the scale uses the
 // family that the architecture found.
-func Derivers() []pipeline.Deriver {
+func Derivers(options Options) []pipeline.Deriver {
 	return []pipeline.Deriver{
 		architecture.New(),
 		weight.New(),
@@ -49,5 +65,6 @@ func Derivers() []pipeline.Deriver {
 		dataset.New(),
 		lineage.New(),
 		code.Deriver{},
+		signature.New(options.Trust),
 	}
 }

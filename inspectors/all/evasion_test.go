@@ -50,7 +50,7 @@ func judge(t *testing.T, folder string) pipeline.Report {
 	require.NoError(t, err)
 	rules, err := policy.NewJudge([]policy.Selected{{Pack: pack, Mode: pipeline.ModeEnforce}})
 	require.NoError(t, err)
-	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(), Judge: rules}
+	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(all.Options{}), Judge: rules}
 	w, err := e.Run(t.Context(), engine.Request{Source: src, Store: store, AsOf: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
 	return w.Report

@@ -25,6 +25,8 @@ type Run struct {
 	Derivers   []pipeline.Deriver
 	Assessors  []pipeline.Assessor
 	Submission *pipeline.Submission
+	// Hash has every object hashed.
+	Hash bool
 }
 
 // Inspect runs it and returns the report. No rules are applied.
@@ -37,7 +39,7 @@ func (r Run) Inspect(t testing.TB, files Files) pipeline.Report {
 		store.Put(path, []byte(content))
 	}
 	e := engine.Engine{Readers: r.Readers, Derivers: r.Derivers, Assessors: r.Assessors}
-	w, err := e.Run(t.Context(), engine.Request{Source: source, Store: store, AsOf: Day, Submission: r.Submission, SubmissionName: "submission.yaml"})
+	w, err := e.Run(t.Context(), engine.Request{Source: source, Store: store, AsOf: Day, Submission: r.Submission, SubmissionName: "submission.yaml", Hash: r.Hash})
 	require.NoError(t, err)
 	return w.Report
 }

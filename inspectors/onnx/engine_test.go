@@ -24,7 +24,7 @@ func inspect(t *testing.T, folder string) pipeline.Report {
 	store, err := dir.Open(src)
 	require.NoError(t, err)
 	counted := meter.New(store, time.Now)
-	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers()}
+	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(all.Options{})}
 	w, err := e.Run(t.Context(), engine.Request{Source: src, Store: counted, Cost: counted.Cost, AsOf: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
 	return w.Report

@@ -21,8 +21,10 @@ type Limits struct {
 	// Object is the time that all inspections of one object may take. Default
 	// five minutes.
 	Object time.Duration
-	// Run is the time that a run may take. Default one hour.
+	// Run is the time that a run may take, without hashing. Default one hour.
 	Run time.Duration
+	// Hash is the time that hashing may take on top. Default 24 hours.
+	Hash time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -38,6 +40,9 @@ func (l Limits) withDefaults() Limits {
 	if l.Run == 0 {
 		l.Run = time.Hour
 	}
+	if l.Hash == 0 {
+		l.Hash = 24 * time.Hour
+	}
 	return l
 }
 
@@ -47,6 +52,16 @@ type Observer interface {
 	Listed(objects int, bytes int64)
 	// Inspected is called after the last inspection of an object.
 	Inspected(object string)
+}
+
+// HashObserver is an [Observer] that is told how hashing goes as well.
+type HashObserver interface {
+	// Hashing is called once before bytes are hashed, with how many objects and bytes
+	// there are to read.
+	Hashing(objects int, bytes int64)
+	// Hashed is called after every few megabytes, and where a store's digest makes reading
+	// an object superfluous, with how many bytes are done.
+	Hashed(bytes int64)
 }
 
 // Silent is an [Observer] that does nothing.
@@ -88,6 +103,10 @@ type Request struct {
 	AsOf time.Time
 	// Keep asks for compressed copies of what was read, for the case.
 	Keep bool
+	// Hash asks for the SHA-256 of every object, and with them for the content digest.
+	// Every byte is then read once, but for objects whose SHA-256 the store holds; see
+	// [pipeline.Digester].
+	Hash bool
 	// Cost returns what the store was asked so far; nil where nobody counts.
 	Cost func() pipeline.Cost
 }
@@ -101,7 +120,11 @@ type Request struct {
 // ([pipeline.ErrInvalid]), or ctx ended. Everything else is in the report.
 func (e *Engine) Run(ctx context.Context, req Request) (*pipeline.Weighing, error) {
 	limits := e.Limits.withDefaults()
-	ctx, cancel := context.WithTimeout(ctx, limits.Run)
+	within := limits.Run
+	if req.Hash {
+		within += limits.Hash
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	started := time.Now()
 	r := &run{engine: e, req: req, limits: limits, observer: e.Observer, wishless: map[string]bool{}}
@@ -121,6 +144,11 @@ func (e *Engine) Run(ctx context.Context, req Request) (*pipeline.Weighing, erro
 	}
 	if err := r.declare(); err != nil {
 		return nil, err
+	}
+	if req.Hash {
+		if err := r.hashAll(ctx); err != nil {
+			return nil, err
+		}
 	}
 	r.derive(ctx)
 	r.inspections = append(r.inspections, assess(ctx, e.Assessors, req.Source.String(), &r.facts, req.AsOf)...)
@@ -283,9 +311,7 @@ func (r *run) readObject(ctx context.Context, o pipeline.Object, wish int64, wis
 	case err == nil:
 		return nil
 	case errors.Is(err, pipeline.ErrChanged):
-		return &pipeline.Error{Code: pipeline.CodeChanged,
-			Message: fmt.Sprintf("%q changed under review", o.Path),
-			Hint:    "nothing was recorded; wait until the upload is finished and run again", Err: err}
+		return changed(o, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("the run was stopped: %w", context.Cause(ctx))
 	case octx.Err() != nil:
@@ -293,6 +319,13 @@ func (r *run) readObject(ctx context.Context, o pipeline.Object, wish int64, wis
 	}
 	out.record(sniffer, o, pipeline.InspectionFailed, reason(err))
 	return nil
+}
+
+// changed is the error that ends a run because an object is no longer the pinned one.
+func changed(o pipeline.Object, err error) error {
+	return &pipeline.Error{Code: pipeline.CodeChanged,
+		Message: fmt.Sprintf("%q changed under review", o.Path),
+		Hint:    "nothing was recorded; wait until the upload is finished and run again", Err: err}
 }
 
 // record adds an inspection and keeps the worst status.
@@ -469,8 +502,9 @@ func (r *run) artifact() pipeline.Artifact {
 			sums[o.kept.Path] = string(o.kept.Digest[len("sha256:"):])
 		}
 		a.Objects = append(a.Objects, pipeline.ArtifactObject{
-			Object: o.reading.Object, Format: o.reading.Format, Role: o.reading.Role, Pinned: o.reading.Pinned()})
+			Object: o.reading.Object, Format: o.reading.Format, Role: o.reading.Role, Pinned: o.reading.Pinned(), SHA256: o.reading.SHA256})
 	}
+	r.content(&a)
 	a.HeaderDigest = r.snapshot.HeaderDigest(sums)
 	return a
 }

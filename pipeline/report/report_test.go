@@ -92,7 +92,7 @@ func weigh(t *testing.T, name string) *pipeline.Report {
 	require.NoError(t, err)
 	judge, err := policy.NewJudge([]policy.Selected{{Pack: pack, Mode: policy.DefaultMode(pack.Name)}})
 	require.NoError(t, err)
-	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(), Assessors: []pipeline.Assessor{compute.Assessor{}, compute.Data{}}, Judge: judge, Tool: pipeline.Tool{Name: "weighbridge", Version: "0.0.0"}}
+	e := engine.Engine{Readers: all.Readers(), Derivers: all.Derivers(all.Options{}), Assessors: []pipeline.Assessor{compute.Assessor{}, compute.Data{}}, Judge: judge, Tool: pipeline.Tool{Name: "weighbridge", Version: "0.0.0"}}
 	req := engine.Request{Source: src, Store: store, AsOf: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
 		ParseSubmission: func(text []byte) (*pipeline.Submission, error) {
 			return submission.Load(bytes.NewReader(text), pipeline.SubmissionName)

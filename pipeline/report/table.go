@@ -32,6 +32,7 @@ func Table(w io.Writer, r *pipeline.Report) error {
 		t.row("", "%s", Clean(reason))
 	}
 	t.facts(r)
+	t.content(r.Artifact)
 	t.findings(r)
 	t.questions(r)
 	t.notes(r.Notes)
@@ -566,6 +567,16 @@ func (t *table) notes(notes []string) {
 	for i, note := range notes {
 		t.row(first(i, "Note"), "%s", Clean(note))
 	}
+}
+
+// content names the bytes, where they were hashed.
+func (t *table) content(a pipeline.Artifact) {
+	if a.ContentDigest == nil {
+		return
+	}
+	how := map[string]string{"hashed": "every byte was read", "store": "by the store's word for every object",
+		"hashed+store": "read, and by the store's word for some objects"}[a.ContentBasis]
+	t.row("Content", "%s (%s)", *a.ContentDigest, how)
 }
 
 func (t *table) cost(c pipeline.Cost) {

@@ -62,6 +62,8 @@ type Run struct {
 	NoRules bool
 	// Keep asks for copies of what was read.
 	Keep bool
+	// Hash asks for the SHA-256 of every object.
+	Hash bool
 	// NoSubmission leaves a submission at the source's root alone.
 	NoSubmission bool
 }
@@ -99,8 +101,12 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Readers, e.Derivers, e.Observer, e.Limits = all.Readers(), all.Derivers(), a.Observer, engine.Limits{Concurrency: Concurrency}
-	req := engine.Request{Source: src, AsOf: run.AsOf, Keep: run.Keep, SubmissionName: filepath.Base(run.Submission),
+	trust, err := all.LoadTrust(a.Settings.Signers, run.AsOf)
+	if err != nil {
+		return nil, err
+	}
+	e.Readers, e.Derivers, e.Observer, e.Limits = all.Readers(), all.Derivers(all.Options{Trust: trust}), a.Observer, engine.Limits{Concurrency: Concurrency}
+	req := engine.Request{Source: src, AsOf: run.AsOf, Keep: run.Keep, Hash: run.Hash, SubmissionName: filepath.Base(run.Submission),
 		ParseSubmission: func(text []byte) (*pipeline.Submission, error) {
 			return submission.Load(bytes.NewReader(text), pipeline.SubmissionName)
 		}}
@@ -117,7 +123,7 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 		return nil, err
 	}
 	defer done()
-	req.Store, req.Cost = store, store.cost
+	req.Store, req.Cost = store.Store, store.cost
 	w, err := e.Run(ctx, req)
 	if err != nil {
 		return nil, err

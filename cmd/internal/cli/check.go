@@ -19,13 +19,16 @@ type judged struct {
 	submission string
 	packs      []string
 	asOf       string
+	hash       bool
 }
 
 // addFlags adds the flags to a command; the lists are settings of the call.
-func (j *judged) addFlags(cmd *cobra.Command, lists *config.Lists) {
+func (j *judged) addFlags(cmd *cobra.Command, settings *config.Settings) {
 	cmd.Flags().StringVar(&j.submission, "submission", "", "file with what the submitter declares")
 	j.addPackFlag(cmd)
-	addListFlags(cmd, lists)
+	addListFlags(cmd, &settings.Lists)
+	cmd.Flags().BoolVar(&j.hash, "hash", false, "read every byte once for its SHA-256, where the store does not hold it: the content digest, and signatures held against the bytes")
+	cmd.Flags().StringArrayVar(&settings.Signers, "signer", nil, "PEM file with the public key or the certificate of who may sign models; may be repeated")
 }
 
 // addRuleFlags adds the flags that say which rules are applied.
@@ -62,7 +65,7 @@ func (j *judged) run(source string, now time.Time) (app.Run, error) {
 		}
 		day = parsed
 	}
-	return app.Run{Source: source, Submission: j.submission, Packs: j.packs, AsOf: day}, nil
+	return app.Run{Source: source, Submission: j.submission, Packs: j.packs, AsOf: day, Hash: j.hash}, nil
 }
 
 func (c *cli) checkCommand() *cobra.Command {
@@ -78,13 +81,17 @@ The report is written in the form that --format names: a table to read, JSON by 
 Markdown for a comment on a pull request, SARIF 2.1.0 or JUnit XML for servers. With --report
 FORMAT=FILE the same run writes others into files. Where no report can be made, no file is
 written, and the error is on standard error; with --format json it is JSON on standard output.
+
+With --hash every byte is read once, and the content digest names the bytes wherever they
+lie. A SHA-256 that the store holds for a whole object is taken without reading it; the
+report's content_basis says so.
 ` + exitHelp,
 		Example: `  weighbridge check s3://staging/llama-3-70b/
   weighbridge check ./my-model --pack seed-article --format json
   weighbridge check ./my-model --report markdown=comment.md --report sarif=weighbridge.sarif`,
 		Args: exactly("SOURCE"),
 	}
-	j.addFlags(cmd, &c.settings.Lists)
+	j.addFlags(cmd, &c.settings)
 	j.addDayFlag(cmd)
 	f := formatFlag(cmd, report.FormatNames()...)
 	var files reportFiles

@@ -46,7 +46,7 @@ EXIT STATUS
   2   wrong usage`,
 		Args: exactly("SOURCE"),
 	}
-	j.addFlags(cmd, &c.settings.Lists)
+	j.addFlags(cmd, &c.settings)
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
 	// SARIF and JUnit tell what rules found, which no approval changes: they are for check.
 	f := formatFlag(cmd, "table", "json", "markdown")

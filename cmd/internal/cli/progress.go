@@ -9,7 +9,8 @@ import (
 	"weighbridge/pipeline/engine"
 )
 
-// bars shows how many objects of a run were read, on a terminal only.
+// bars shows how many objects of a run were read, and how many bytes hashed, on a
+// terminal only.
 type bars struct {
 	engine.Silent
 	env Environment
@@ -18,7 +19,11 @@ type bars struct {
 	pool  *mpb.Progress
 	bar   *mpb.Bar
 	total int
+	// hashing is the bar of the bytes that are hashed.
+	hashing *mpb.Bar
 }
+
+var _ engine.HashObserver = (*bars)(nil)
 
 // progress returns an observer that shows progress where standard error is a terminal.
 func (c *cli) progress() *bars {
@@ -46,7 +51,28 @@ func (b *bars) Inspected(string) {
 	}
 }
 
-// stop removes the bar, finished or not.
+// Hashing starts the bar of bytes.
+func (b *bars) Hashing(_ int, bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pool == nil || bytes == 0 {
+		return
+	}
+	b.hashing = b.pool.AddBar(bytes, mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name("hashing ")),
+		mpb.AppendDecorators(decor.CountersKiloByte("% .1f / % .1f"), decor.Name(", "), decor.AverageETA(decor.ET_STYLE_GO)))
+}
+
+// Hashed moves the bar of bytes on.
+func (b *bars) Hashed(bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.hashing != nil {
+		b.hashing.IncrInt64(bytes)
+	}
+}
+
+// stop removes the bars, finished or not.
 func (b *bars) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,6 +80,9 @@ func (b *bars) stop() {
 		return
 	}
 	b.bar.Abort(true)
+	if b.hashing != nil {
+		b.hashing.Abort(true)
+	}
 	b.pool.Wait()
-	b.bar = nil
+	b.bar, b.hashing, b.pool = nil, nil, nil
 }

@@ -31,6 +31,8 @@ type Settings struct {
 	Actor string
 	// Lists names the files that parties and models are held against.
 	Lists Lists
+	// Signers are files with the public keys and certificates of those who may sign models.
+	Signers []string
 	// Rules says which packs take part, and how.
 	Rules Rules
 	// S3 says where buckets are and who asks.

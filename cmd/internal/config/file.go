@@ -13,7 +13,7 @@ import (
 // EnvFile names the configuration file.
 const EnvFile = "WEIGHBRIDGE_CONFIG"
 
-const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date) and directives."
+const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date), directives and signers."
 
 // Rules says which packs take part, and how.
 type Rules struct {
@@ -40,7 +40,8 @@ type file struct {
 		Result string `yaml:"result"`
 		Date   string `yaml:"date"`
 	} `yaml:"screening"`
-	Directives string `yaml:"directives"`
+	Directives string   `yaml:"directives"`
+	Signers    []string `yaml:"signers"`
 }
 
 // ReadFile fills what no flag gave from a configuration file. An error matches
@@ -96,6 +97,12 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 	}
 	fill(&s.Lists.ScreeningResult, beside(said.Screening.Result))
 	fill(&s.Lists.Directives, beside(said.Directives))
+	if len(s.Signers) == 0 {
+		// Who names signers on the command line means these and no others.
+		for _, name := range said.Signers {
+			s.Signers = append(s.Signers, beside(name))
+		}
+	}
 	return s, nil
 }
 

@@ -17,7 +17,10 @@ type Store struct {
 	slots chan struct{}
 }
 
-var _ pipeline.Store = (*Store)(nil)
+var (
+	_ pipeline.Store    = (*Store)(nil)
+	_ pipeline.Digester = (*Store)(nil)
+)
 
 // New lets at most n requests to next be under way. An n below 1 counts as 1.
 // Put it below the retry decorator, so that a wait between tries holds no slot.
@@ -49,6 +52,19 @@ func (s *Store) Open(ctx context.Context, o pipeline.Object, offset, length int6
 		return nil, err
 	}
 	return &held{ReadCloser: body, release: sync.OnceFunc(s.release)}, nil
+}
+
+// Digests implements [pipeline.Digester]. It returns nothing where the store below is none.
+func (s *Store) Digests(ctx context.Context, o pipeline.Object) (pipeline.StoredDigest, error) {
+	next, ok := s.next.(pipeline.Digester)
+	if !ok {
+		return pipeline.StoredDigest{}, nil
+	}
+	if err := s.acquire(ctx); err != nil {
+		return pipeline.StoredDigest{}, err
+	}
+	defer s.release()
+	return next.Digests(ctx, o)
 }
 
 func (s *Store) acquire(ctx context.Context) error {

@@ -42,6 +42,7 @@ type object struct {
 	version string
 	modTime time.Time
 	denied  bool
+	known   pipeline.StoredDigest
 }
 
 // epoch is the time of the first revision. A fixed one keeps listings the same
@@ -98,6 +99,12 @@ func (s *Store) DropETag(path string) { s.edit(path, func(o *object) { o.etag = 
 
 // SetVersion gives the object at path a version id.
 func (s *Store) SetVersion(path, id string) { s.edit(path, func(o *object) { o.version = id }) }
+
+// SetDigests makes the store hold sums of the object at path, true ones or not. A later Put
+// forgets them.
+func (s *Store) SetDigests(path string, known pipeline.StoredDigest) {
+	s.edit(path, func(o *object) { o.known = known })
+}
 
 // SetModTime sets the time that the listing shows.
 func (s *Store) SetModTime(path string, t time.Time) { s.edit(path, func(o *object) { o.modTime = t }) }
@@ -163,6 +170,27 @@ func (s *Store) Open(ctx context.Context, pin pipeline.Object, offset, length in
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	o, err := s.pinned(pin)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{ctx: ctx, r: io.NewSectionReader(o.data, offset, length)}, nil
+}
+
+// Digests implements [pipeline.Digester].
+func (s *Store) Digests(ctx context.Context, pin pipeline.Object) (pipeline.StoredDigest, error) {
+	if err := ctx.Err(); err != nil {
+		return pipeline.StoredDigest{}, err
+	}
+	o, err := s.pinned(pin)
+	if err != nil {
+		return pipeline.StoredDigest{}, err
+	}
+	return o.known, nil
+}
+
+// pinned returns the object that was pinned, where it is still there and may be read.
+func (s *Store) pinned(pin pipeline.Object) (*object, error) {
 	s.mu.RLock()
 	o, ok := s.objects[s.src.Prefix+pin.Path]
 	s.mu.RUnlock()
@@ -178,7 +206,7 @@ func (s *Store) Open(ctx context.Context, pin pipeline.Object, offset, length in
 		return nil, &pipeline.Error{Code: pipeline.CodeChanged,
 			Message: fmt.Sprintf("%q changed under review", pin.Path)}
 	}
-	return &reader{ctx: ctx, r: io.NewSectionReader(o.data, offset, length)}, nil
+	return o, nil
 }
 
 // reader stops when the caller's context ends, as a network read does.

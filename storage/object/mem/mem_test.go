@@ -26,6 +26,19 @@ func TestConformance(t *testing.T) {
 			PutBeside: func(_ *testing.T, path string, data []byte) { s.PutKey("p-2/"+path, data) },
 			Remove:    func(_ *testing.T, path string) { s.Remove(path) },
 			Deny:      func(_ *testing.T, path string) { s.Deny(path) },
+			PutSummed: func(_ *testing.T, path string, data []byte) {
+				s.Put(path, data)
+				s.SetDigests(path, pipeline.StoredDigest{Whole: pipeline.DigestBytes(data)})
+			},
+			PutInParts: func(_ *testing.T, path string, data []byte, size int) {
+				s.Put(path, data)
+				var known pipeline.StoredDigest
+				for i := 0; i < len(data); i += size {
+					part := data[i:min(i+size, len(data))]
+					known.Parts = append(known.Parts, pipeline.PartDigest{Size: int64(len(part)), SHA256: pipeline.DigestBytes(part)})
+				}
+				s.SetDigests(path, known)
+			},
 			Missing: func(t *testing.T) error {
 				gone := mem.New(pipeline.Source{})
 				gone.Vanish()

@@ -27,7 +27,10 @@ type Store struct {
 	bytes    atomic.Int64
 }
 
-var _ pipeline.Store = (*Store)(nil)
+var (
+	_ pipeline.Store    = (*Store)(nil)
+	_ pipeline.Digester = (*Store)(nil)
+)
 
 // New starts counting. The clock now may be nil for the system's.
 func New(next pipeline.Store, now func() time.Time) *Store {
@@ -75,6 +78,17 @@ func (s *Store) Open(ctx context.Context, o pipeline.Object, offset, length int6
 		return nil, err
 	}
 	return &counted{ReadCloser: body, bytes: &s.bytes}, nil
+}
+
+// Digests implements [pipeline.Digester]. It returns nothing, and counts nothing, where the
+// store below is none.
+func (s *Store) Digests(ctx context.Context, o pipeline.Object) (pipeline.StoredDigest, error) {
+	next, ok := s.next.(pipeline.Digester)
+	if !ok {
+		return pipeline.StoredDigest{}, nil
+	}
+	s.requests.Add(1)
+	return next.Digests(ctx, o)
 }
 
 type counted struct {

@@ -41,6 +41,13 @@ type Harness struct {
 	// AsReader runs f with the rights that Deny takes away. Nil runs it as it is.
 	AsReader func(t *testing.T, f func())
 
+	// PutSummed stores an object in a way that makes the store hold the SHA-256 of its
+	// bytes. Nil declares that the backend holds no digests of whole objects.
+	PutSummed func(t *testing.T, path string, data []byte)
+	// PutInParts stores an object in parts of a size, so that the store holds a SHA-256 of
+	// each. Nil declares that it does not, or does not tell.
+	PutInParts func(t *testing.T, path string, data []byte, size int)
+
 	// FreeKeys declares that keys may hold "..", empty parts and line breaks, and
 	// that a name may end in a slash.
 	FreeKeys bool
@@ -74,6 +81,8 @@ func Run(t *testing.T, start func(t *testing.T) Harness) {
 		{"removed object", removedObject},
 		{"denied object", deniedObject},
 		{"cancelled", cancelled},
+		{"digests", digests},
+		{"digests of parts", digestsOfParts},
 		{"concurrent reads", concurrentReads},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -388,6 +397,70 @@ func cancelled(t *testing.T, h Harness) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = s.Open(ctx, o, 0, 1)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// known asks a store for its digests, the zero value where it has no way to tell any.
+func known(t *testing.T, s pipeline.Store, o pipeline.Object) (pipeline.StoredDigest, error) {
+	t.Helper()
+	d, ok := s.(pipeline.Digester)
+	if !ok {
+		return pipeline.StoredDigest{}, nil
+	}
+	return d.Digests(t.Context(), o)
+}
+
+func digests(t *testing.T, h Harness) {
+	data := Data(3, 70_000)
+	h.Put(t, "plain.bin", data)
+	if h.PutSummed != nil {
+		h.PutSummed(t, "summed.bin", data)
+	}
+	s := h.Open(t)
+	got, err := known(t, s, Pin(t, s, "plain.bin"))
+	require.NoError(t, err)
+	require.Empty(t, got.Parts)
+	if got.Whole != "" { // a store may take sums of its own accord, and then true ones
+		require.Equal(t, pipeline.DigestBytes(data), got.Whole)
+	}
+	if h.PutSummed == nil {
+		require.Zero(t, got, "an ETag is no digest")
+		return
+	}
+	o := Pin(t, s, "summed.bin")
+	got, err = known(t, s, o)
+	require.NoError(t, err)
+	require.Equal(t, pipeline.StoredDigest{Whole: pipeline.DigestBytes(data)}, got)
+
+	h.PutSummed(t, "summed.bin", Data(4, 70_000))
+	got, err = known(t, s, o)
+	if h.KeepsVersions {
+		require.NoError(t, err)
+		require.Equal(t, pipeline.DigestBytes(data), got.Whole, "the pinned version's digest")
+	} else {
+		require.ErrorIs(t, err, pipeline.ErrChanged)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = s.(pipeline.Digester).Digests(ctx, o) //nolint:forcetypeassert // it was asked above
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func digestsOfParts(t *testing.T, h Harness) {
+	const size = 5 << 20
+	data := Data(5, 2*size+10)
+	if h.PutInParts == nil {
+		return
+	}
+	h.PutInParts(t, "parts.bin", data, size)
+	s := h.Open(t)
+	got, err := known(t, s, Pin(t, s, "parts.bin"))
+	require.NoError(t, err)
+	require.Empty(t, got.Whole, "a sum of the parts' sums is none of the object")
+	require.Equal(t, []pipeline.PartDigest{
+		{Size: size, SHA256: pipeline.DigestBytes(data[:size])},
+		{Size: size, SHA256: pipeline.DigestBytes(data[size : 2*size])},
+		{Size: 10, SHA256: pipeline.DigestBytes(data[2*size:])},
+	}, got.Parts)
 }
 
 func concurrentReads(t *testing.T, h Harness) {

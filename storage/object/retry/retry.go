@@ -57,7 +57,10 @@ type Store struct {
 	policy Policy
 }
 
-var _ pipeline.Store = (*Store)(nil)
+var (
+	_ pipeline.Store    = (*Store)(nil)
+	_ pipeline.Digester = (*Store)(nil)
+)
 
 // New repeats failed requests to next as the policy says.
 func New(next pipeline.Store, p Policy) *Store {
@@ -110,6 +113,24 @@ func (s *Store) Open(ctx context.Context, o pipeline.Object, offset, length int6
 		return nil, err
 	}
 	return r, nil
+}
+
+// Digests implements [pipeline.Digester]. It returns nothing where the store below is none.
+func (s *Store) Digests(ctx context.Context, o pipeline.Object) (pipeline.StoredDigest, error) {
+	next, ok := s.next.(pipeline.Digester)
+	if !ok {
+		return pipeline.StoredDigest{}, nil
+	}
+	b := budget{policy: s.policy}
+	for {
+		known, err := next.Digests(ctx, o)
+		if err == nil {
+			return known, nil
+		}
+		if err := b.wait(ctx, err); err != nil {
+			return pipeline.StoredDigest{}, err
+		}
+	}
 }
 
 // Retryable reports whether another try may help.

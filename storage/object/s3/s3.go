@@ -8,8 +8,8 @@
 // A store that ignores the range, compresses, or serves another version is found out
 // at the first read instead of giving wrong facts.
 //
-// Requests are counted by what they cost, so none is spent on comfort: no HEAD, no
-// look-up of the bucket's region, no redirect followed, no retry (the retry decorator
+// Requests are counted by what they cost, so none is spent on comfort: no HEAD but for
+// the checksums that a run which hashes asks for ([Store.Digests]), no look-up of the bucket's region, no redirect followed, no retry (the retry decorator
 // owns that). One request asks whether the bucket keeps versions, unless
 // [Options].IgnoreVersions is set, and goes out together with the first listing. In a
 // versioned bucket a second listing gives the current version ids and a read names the version: it then gets the listed bytes

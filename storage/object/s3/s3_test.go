@@ -67,6 +67,8 @@ func inMemory(versioning, dropETags bool) func(t *testing.T) objecttest.Harness 
 			PutBeside:     func(_ *testing.T, path string, data []byte) { bucket.Put("p-2/"+path, data) },
 			Remove:        func(_ *testing.T, path string) { bucket.Remove("p/" + path) },
 			Deny:          func(_ *testing.T, path string) { bucket.Deny("p/" + path) },
+			PutSummed:     func(_ *testing.T, path string, data []byte) { bucket.PutSummed("p/"+path, data) },
+			PutInParts:    func(_ *testing.T, path string, data []byte, size int) { bucket.PutInParts("p/"+path, data, size) },
 			Missing:       func(t *testing.T) error { return missing(t, server) },
 			FreeKeys:      true,
 			KeepsVersions: versioning,

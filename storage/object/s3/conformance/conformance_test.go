@@ -30,6 +30,7 @@ func TestFolder(t *testing.T) {
 			PutBeside: func(t *testing.T, path string, data []byte) { server.put(t, bucket, "p-2/"+path, data) },
 			Remove:    func(t *testing.T, path string) { server.remove(t, bucket, "p/"+path) },
 			Missing:   missing,
+			PutSummed: func(t *testing.T, path string, data []byte) { server.uploadSummed(t, bucket, "p/"+path, data) },
 		}
 	})
 }
@@ -47,6 +48,7 @@ func TestVersionedBucket(t *testing.T) {
 				require.NoError(t, server.writer.RemoveObject(t.Context(), bucket, "p/"+path, minio.RemoveObjectOptions{}))
 			},
 			Missing:       missing,
+			PutSummed:     func(t *testing.T, path string, data []byte) { server.uploadSummed(t, bucket, "p/"+path, data) },
 			KeepsVersions: true,
 		}
 	})
@@ -140,4 +142,21 @@ func TestMissingBucketHasAHint(t *testing.T) {
 	require.ErrorAs(t, err, &told)
 	require.Contains(t, told.Message, "no-such-bucket")
 	require.NotEmpty(t, told.Hint)
+}
+
+// An upload in parts has a composite sum here, which is taken for nothing: this server does
+// not tell the sums of the parts.
+func TestDigestOfAnUploadInParts(t *testing.T) {
+	t.Parallel()
+	bucket := server.bucket(t)
+	data := objecttest.Data(1, 11<<20)
+	server.uploadParts(t, bucket, "p/a.bin", data, 5<<20)
+	s := server.open(t, bucket, server.options())
+	o := objecttest.Pin(t, s, "a.bin")
+	info, err := server.writer.StatObject(t.Context(), bucket, "p/a.bin", minio.StatObjectOptions{Checksum: true})
+	require.NoError(t, err)
+	require.Contains(t, info.ChecksumSHA256, "-3")
+	got, err := s.Digests(t.Context(), o)
+	require.NoError(t, err)
+	require.Zero(t, got)
 }

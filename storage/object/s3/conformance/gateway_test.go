@@ -1,12 +1,15 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -166,5 +169,39 @@ func (g *gateway) open(t *testing.T, bucket string, opts s3.Options) *s3.Store {
 func (g *gateway) upload(t *testing.T, bucket, key string, data string) {
 	t.Helper()
 	_, err := g.writer.PutObject(t.Context(), bucket, key, strings.NewReader(data), int64(len(data)), minio.PutObjectOptions{})
+	require.NoError(t, err)
+}
+
+// uploadSummed uploads with a SHA-256 that the gateway checks and keeps.
+func (g *gateway) uploadSummed(t *testing.T, bucket, key string, data []byte) {
+	t.Helper()
+	core := minio.Core{Client: g.writer}
+	sum := sha256.Sum256(data)
+	_, err := core.PutObject(t.Context(), bucket, key, bytes.NewReader(data), int64(len(data)), "", hex.EncodeToString(sum[:]),
+		minio.PutObjectOptions{DisableMultipart: true, DisableContentSha256: true,
+			UserMetadata: map[string]string{"X-Amz-Checksum-Sha256": base64.StdEncoding.EncodeToString(sum[:])}})
+	require.NoError(t, err)
+}
+
+// uploadParts uploads in parts of a size, with a SHA-256 of each.
+func (g *gateway) uploadParts(t *testing.T, bucket, key string, data []byte, size int) {
+	t.Helper()
+	core := minio.Core{Client: g.writer}
+	upload, err := core.NewMultipartUpload(t.Context(), bucket, key, minio.PutObjectOptions{
+		UserMetadata: map[string]string{"X-Amz-Checksum-Algorithm": "SHA256", "X-Amz-Checksum-Type": "COMPOSITE"}})
+	require.NoError(t, err)
+	var parts []minio.CompletePart
+	for i := 0; i < len(data); i += size {
+		piece := data[i:min(i+size, len(data))]
+		sum := sha256.Sum256(piece)
+		text := base64.StdEncoding.EncodeToString(sum[:])
+		header := http.Header{}
+		header.Set("X-Amz-Checksum-Sha256", text)
+		part, err := core.PutObjectPart(t.Context(), bucket, key, upload, len(parts)+1, bytes.NewReader(piece), int64(len(piece)),
+			minio.PutObjectPartOptions{CustomHeader: header})
+		require.NoError(t, err)
+		parts = append(parts, minio.CompletePart{PartNumber: len(parts) + 1, ETag: part.ETag, ChecksumSHA256: text})
+	}
+	_, err = core.CompleteMultipartUpload(t.Context(), bucket, key, upload, parts, minio.PutObjectOptions{})
 	require.NoError(t, err)
 }
