@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 
@@ -12,8 +13,15 @@ import (
 // sumBuffer is how much is read at a time.
 const sumBuffer = 1 << 20
 
-// Sum returns the SHA-256 of a pinned object, by reading it.
+// Sum returns the SHA-256 of a pinned object: the one that the store holds of the whole
+// object, which is the store's word, or else by reading it.
 func Sum(ctx context.Context, s pipeline.Store, o pipeline.Object) (pipeline.Digest, error) {
+	if d, ok := s.(pipeline.Digester); ok {
+		stored, err := d.Digests(ctx, o)
+		if err == nil && stored.Whole != "" || errors.Is(err, pipeline.ErrChanged) {
+			return stored.Whole, err
+		}
+	}
 	hash := sha256.New()
 	if o.Size > 0 {
 		body, err := s.Open(ctx, o, 0, o.Size)
