@@ -50,6 +50,7 @@ const (
 	maxPEM = 16 << 10
 	// PassphraseMin and PassphraseMax bound a passphrase, in bytes.
 	PassphraseMin = 12
+	// PassphraseMax is the largest length in bytes.
 	PassphraseMax = 4 << 10
 
 	publicBlock    = "PUBLIC KEY"

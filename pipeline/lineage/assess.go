@@ -48,7 +48,7 @@ func (Assessor) Name() string { return Name }
 // Assess is [Assessor.AssessSource] for an artifact whose place is not known, so that all
 // cases on record count as others.
 func (a Assessor) Assess(facts *pipeline.FactSet, asOf time.Time) error {
-	return a.AssessSource(context.Background(), "", facts, asOf)
+	return a.AssessSource(context.Background(), "", facts, asOf) //nolint:forbidigo // the method takes no context; the engine calls the one that does
 }
 
 // AssessSource forgets what it established before and starts anew. The day makes no
