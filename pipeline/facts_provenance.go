@@ -53,15 +53,18 @@ type CardResult struct {
 
 // LicenseFound is what the artifact itself says of its licence, in all places.
 type LicenseFound struct {
-	// Expression is the SPDX expression over all that was found, "NOASSERTION" where it
+	// Expression is the SPDX expression over all that was found of the model itself, where
+	// places that differ are joined with AND, the stricter reading; "NOASSERTION" where it
 	// was looked for and nothing says which licence it is.
 	Expression *string `json:"expression"`
 	// Sources lists every place that says something of the licence.
 	Sources []LicenseSource `json:"sources"`
-	// Disagreements says in sentences which places contradict each other.
+	// Disagreements says in sentences which two places that cover the same mean different
+	// licences.
 	Disagreements []string `json:"disagreements"`
-	// Problems says what is missing or names no licence: "other" without a text, the name
-	// of a family in place of a licence, a text that nobody knows.
+	// Problems says in sentences what is missing or names no licence: "other" without a
+	// text, the name of a family in place of a licence, a text that nobody knows, one that
+	// goes on beyond its licence.
 	Problems []string `json:"problems"`
 	// Texts counts licence files, UsePolicies files with a policy of use, Notices notice
 	// files.
@@ -75,13 +78,17 @@ type LicenseSource struct {
 	// Object and Where are the place, Kind what kind of place it is.
 	Object string `json:"object"`
 	Where  string `json:"where"`
-	Kind   string `json:"kind" values:"card,text,header,config,recipe,manifest,bom"`
+	Kind   string `json:"kind" values:"card,text,header,config,recipe,manifest,bom,croissant,provenance"`
 	// Declared is what is written there; Expression the SPDX expression that it means,
 	// "" where it names none.
 	Declared   string `json:"declared"`
 	Expression string `json:"expression"`
-	// Covers is what is licensed: model, code, use, notice or data.
-	Covers string `json:"covers" values:"model,code,use,notice,data"`
+	// Covers is what is licensed: the model, a part of it that lies in a folder of its own,
+	// code, use (a policy of use), notice or data.
+	Covers string `json:"covers" values:"model,part,code,use,notice,data"`
+	// Share is how much of a text its licence explains, 0 where the place is no text or
+	// nothing does.
+	Share float64 `json:"share" unit:"share from 0 to 1" max:"1"`
 }
 
 // Lineage is from which models this one was made, as far as the artifact, the submission

@@ -43,9 +43,13 @@ type LicenseRecord struct {
 	// not. Share is how much of the text that explains, from 0 to 1.
 	Expression string
 	Share      float64
-	// Covers is what is licensed: "model", "code", "use" for a policy of use, "notice"
-	// for a notice file, "data"; "" where it is not said, which stands for the model.
+	// Covers is what is licensed: "model", "part" for what lies in a folder of the
+	// artifact, "code", "use" for a policy of use, "notice" for a notice file, "data"; ""
+	// where it is not said, which stands for the model.
 	Covers string
+	// Problem says in a sentence what is odd about the place: a text that is no licence that
+	// is known, or goes on beyond one; "" for nothing.
+	Problem string
 }
 
 // BaseRecord is one place that names a model from which this one was made.

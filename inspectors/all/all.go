@@ -9,6 +9,7 @@ import (
 	"weighbridge/inspectors/code"
 	"weighbridge/inspectors/dataset"
 	"weighbridge/inspectors/gguf"
+	"weighbridge/inspectors/license"
 	"weighbridge/inspectors/lineage"
 	"weighbridge/inspectors/modelcard"
 	"weighbridge/inspectors/modelconfig"
@@ -35,6 +36,7 @@ func Readers() []pipeline.Reader {
 		modelconfig.Reader{},
 		modelcard.Reader{},
 		dataset.Reader{},
+		license.Reader{},
 		lineage.Reader{},
 		code.Reader{},
 		signature.Reader{},
@@ -63,6 +65,7 @@ func Derivers(options Options) []pipeline.Deriver {
 		weight.New(),
 		modelcard.New(),
 		dataset.New(),
+		license.New(),
 		lineage.New(),
 		code.Deriver{},
 		signature.New(options.Trust),

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/github/go-spdx/v2/spdxexp/spdxlicenses"
+
 	"weighbridge/pipeline"
 )
 
@@ -16,6 +18,9 @@ type parser struct {
 	table  *table
 	tokens []string
 	depth  int
+	// listed is true where an id of the SPDX list, or a LicenseRef, is enough: the table
+	// need not have it, and its terms are then not known.
+	listed bool
 }
 
 // parse reads an expression of licences that the table has.
@@ -98,6 +103,9 @@ func (p *parser) one() (Licence, bool) {
 		return l, true
 	}
 	l, ok := p.table.byName[fold(word)]
+	if !ok && p.listed {
+		l.ID, ok = listed(word)
+	}
 	if !ok || l.ID == noAssertion {
 		return Licence{}, false
 	}
@@ -108,6 +116,9 @@ func (p *parser) one() (Licence, bool) {
 		return Licence{}, false
 	}
 	exception, ok := p.table.exceptions[fold(p.tokens[0])]
+	if !ok && p.listed {
+		ok, exception = spdxlicenses.IsException(p.tokens[0])
+	}
 	p.tokens = p.tokens[1:]
 	l.ID += " WITH " + exception
 	return l, ok

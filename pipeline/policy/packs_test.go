@@ -254,6 +254,8 @@ func TestLicence_OverASubmission(t *testing.T) {
 			t.Parallel()
 			set := &pipeline.FactSet{}
 			set.Declare(&tc.sub, "submission")
+			set.Set("license_found.disagreements", []string{}, pipeline.BasisMeasured)
+			set.Set("license_found.problems", []string{}, pipeline.BasisMeasured)
 			require.NoError(t, licence.Assessor{}.Assess(set, today))
 			var got []string
 			for _, f := range judge(t, pack, set) {
