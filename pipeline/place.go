@@ -20,6 +20,12 @@ type Place interface {
 	Remove(ctx context.Context, path string) error
 }
 
+// Settler is a [Place] that writes behind: what it was given may be lost with the machine.
+type Settler interface {
+	// Settle returns once everything that was put lies where it outlives the machine.
+	Settle(ctx context.Context) error
+}
+
 // Copier is a [Place] that can copy within one store, so that the bytes pass nobody.
 type Copier interface {
 	// Copy writes the pinned object o of a source as the object at path. done is false,

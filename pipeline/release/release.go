@@ -116,9 +116,24 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	if r.result.Already {
 		return r.result, nil
 	}
-	return r.result, again(ctx, func() error {
+	if err := r.outlive(ctx); err != nil {
+		return r.result, err
+	}
+	if err := again(ctx, func() error {
 		return r.Place.Put(ctx, Marker, int64(len(r.Approval)), pipeline.DigestBytes(r.Approval), bytes.NewReader(r.Approval))
-	})
+	}); err != nil {
+		return r.result, err
+	}
+	return r.result, r.outlive(ctx)
+}
+
+// outlive sees that what was put is not lost with the machine: the objects before the
+// marker says that they are there, and then the marker.
+func (r *run) outlive(ctx context.Context) error {
+	if s, ok := r.Place.(pipeline.Settler); ok {
+		return s.Settle(ctx)
+	}
+	return nil
 }
 
 // again tries while the store cannot answer.

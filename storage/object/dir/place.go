@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"weighbridge/pipeline"
 	"weighbridge/storage"
@@ -20,11 +23,21 @@ import (
 // what a killed run leaves there is removed by the next.
 const waiting = ".cache/weighbridge-release"
 
-// Place writes to one folder. A file gets its name only when all of it is on the disk.
-// All names go through [os.Root], so that none leads out of the folder.
-type Place struct{ root *os.Root }
+// Place writes to one folder. A file gets its name only when all of it was written, and
+// is on the disk once the place was settled. All names go through [os.Root], so that none
+// leads out of the folder.
+type Place struct {
+	root *os.Root
 
-var _ pipeline.Place = (*Place)(nil)
+	mu sync.Mutex
+	// loose are the files and folders that may not be on the disk yet.
+	loose map[string]bool
+}
+
+var (
+	_ pipeline.Place   = (*Place)(nil)
+	_ pipeline.Settler = (*Place)(nil)
+)
 
 // OpenPlace binds a place to a folder, makes it where there is none, and removes what an
 // earlier run did not finish. It returns an error that matches [pipeline.ErrUsage] for a
@@ -40,7 +53,7 @@ func OpenPlace(src pipeline.Source) (*Place, error) {
 	if err != nil {
 		return nil, placeError(src.Dir, err)
 	}
-	p := &Place{root: root}
+	p := &Place{root: root, loose: map[string]bool{}}
 	if err := p.sweep(); err != nil {
 		_ = root.Close() // nothing was written through it
 		return nil, placeError(src.Dir, err)
@@ -89,7 +102,7 @@ func (p *Place) Put(ctx context.Context, name string, size int64, sum pipeline.D
 		}
 		return placeError(name, err)
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := f.Close(); err != nil {
 		return placeError(name, err)
 	}
 	if folder := path.Dir(name); folder != "." {
@@ -100,18 +113,53 @@ func (p *Place) Put(ctx context.Context, name string, size int64, sum pipeline.D
 	if err := p.root.Rename(temporary, name); err != nil {
 		return placeError(name, err)
 	}
-	return p.settle(path.Dir(name))
+	p.loosen(name)
+	return nil
 }
 
-// settle writes a folder's entries to the disk, so that a file that has its name keeps it.
-func (p *Place) settle(folder string) error {
-	d, err := p.root.Open(folder)
-	if err != nil {
-		return placeError(folder, err)
+// loosen remembers what the disk may not hold yet: a file, and the folders on its way.
+func (p *Place) loosen(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loose[name] = true
+	for folder := path.Dir(name); ; folder = path.Dir(folder) {
+		p.loose[folder] = true
+		if folder == "." {
+			return
+		}
 	}
-	defer func() { _ = d.Close() }() // read only
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return placeError(folder, err)
+}
+
+// Settle implements [pipeline.Settler]: the files first, then the folders, so that a name
+// that outlives the machine has its bytes.
+func (p *Place) Settle(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	names := slices.Collect(maps.Keys(p.loose))
+	slices.SortFunc(names, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.sync(name); err != nil {
+			return err
+		}
+		delete(p.loose, name)
+	}
+	return nil
+}
+
+func (p *Place) sync(name string) error {
+	f, err := p.root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was removed since
+	}
+	if err != nil {
+		return placeError(name, err)
+	}
+	defer func() { _ = f.Close() }() // read only
+	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return placeError(name, err)
 	}
 	return nil
 }
@@ -124,7 +172,8 @@ func (p *Place) Remove(_ context.Context, name string) error {
 	if err := p.root.Remove(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return placeError(name, err)
 	}
-	return p.settle(path.Dir(name))
+	p.loosen(name)
+	return nil
 }
 
 // local refuses a path that no listing of a folder would show.
