@@ -59,6 +59,8 @@ type ArtifactObject struct {
 	Role   Role   `json:"role"`
 	// Pinned is false where only size and time could be watched.
 	Pinned bool `json:"pinned"`
+	// SHA256 is the digest of the object's bytes, left out where it is not known.
+	SHA256 Digest `json:"sha256,omitempty"`
 }
 
 // SubmissionRef says whether there was a submission, and which.
