@@ -4,6 +4,7 @@ package all
 
 import (
 	"weighbridge/inspectors/architecture"
+	"weighbridge/inspectors/bom"
 	"weighbridge/inspectors/code"
 	"weighbridge/inspectors/dataset"
 	"weighbridge/inspectors/gguf"
@@ -32,6 +33,7 @@ func Readers() []pipeline.Reader {
 		modelconfig.Reader{},
 		modelcard.Reader{},
 		dataset.Reader{},
+		bom.Reader{},
 		lineage.Reader{},
 		code.Reader{},
 		// Last, so that what another reader makes of an object comes first.
