@@ -75,9 +75,10 @@ weighs the model, identifies it, and judges it by rule packs. Where a database i
 with --db or ` + "WEIGHBRIDGE_DB" + `, the case is written to the queue; the actor is its submitter.
 
 The report is written in the form that --format names: a table to read, JSON by a schema,
-Markdown for a comment on a pull request, SARIF 2.1.0 or JUnit XML for servers. With --report
-FORMAT=FILE the same run writes others into files. Where no report can be made, no file is
-written, and the error is on standard error; with --format json it is JSON on standard output.
+Markdown for a comment on a pull request, SARIF 2.1.0 or JUnit XML for servers, or a bill of
+materials in CycloneDX 1.6. With --report FORMAT=FILE the same run writes others into files.
+Where no report can be made, no file is written, and the error is on standard error; with
+--format json it is JSON on standard output.
 ` + exitHelp,
 		Example: `  weighbridge check s3://staging/llama-3-70b/
   weighbridge check ./my-model --pack seed-article --format json
