@@ -228,6 +228,9 @@ func described(n node) (r pipeline.DatasetRecord, ok bool) {
 	}
 	aliases(&r, textOf(n["name"]))
 	identify(&r, id)
+	if r.Dataset.Name != nil && *r.Dataset.Name == id {
+		r.Dataset.Name = nil // it says nothing more
+	}
 	r.Dataset.License, r.Dataset.Digest = pointer(licenseText(n)), digestOf(n)
 	r.Dataset.Personal, r.Dataset.Sensitive = persons(words)
 	ownFields(&r.Dataset, n)

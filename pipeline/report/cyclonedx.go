@@ -360,7 +360,7 @@ func (m *bill) datasets() (left int) {
 		group, name := ownerAndName(id)
 		ref := "dataset-" + strconv.Itoa(len(m.data)+1)
 		m.refs = append(m.refs, ref)
-		set := cdx.ComponentData{Type: cdx.ComponentDataTypeDataset, Name: cmp.Or(bomTextOf(d.Name), id), Classification: classification(d)}
+		set := cdx.ComponentData{Type: cdx.ComponentDataTypeDataset, Name: bomTextOf(d.Name), Classification: classification(d)}
 		if d.Sensitive != nil && *d.Sensitive {
 			var kinds []string
 			for _, kind := range d.Categories {
