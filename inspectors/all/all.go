@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weighbridge/inspectors/architecture"
+	"weighbridge/inspectors/bom"
 	"weighbridge/inspectors/code"
 	"weighbridge/inspectors/dataset"
 	"weighbridge/inspectors/gguf"
@@ -37,6 +38,7 @@ func Readers() []pipeline.Reader {
 		modelcard.Reader{},
 		dataset.Reader{},
 		license.Reader{},
+		bom.Reader{},
 		lineage.Reader{},
 		code.Reader{},
 		signature.Reader{},

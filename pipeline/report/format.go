@@ -25,6 +25,7 @@ func Formats() []Format {
 		{"markdown", Markdown},
 		{"sarif", SARIF},
 		{"junit", JUnit},
+		{"cyclonedx", CycloneDX},
 	}
 }
 

@@ -78,9 +78,10 @@ weighs the model, identifies it, and judges it by rule packs. Where a database i
 with --db or ` + "WEIGHBRIDGE_DB" + `, the case is written to the queue; the actor is its submitter.
 
 The report is written in the form that --format names: a table to read, JSON by a schema,
-Markdown for a comment on a pull request, SARIF 2.1.0 or JUnit XML for servers. With --report
-FORMAT=FILE the same run writes others into files. Where no report can be made, no file is
-written, and the error is on standard error; with --format json it is JSON on standard output.
+Markdown for a comment on a pull request, SARIF 2.1.0 or JUnit XML for servers, a page in HTML,
+or a bill of materials in CycloneDX 1.6. With --report FORMAT=FILE the same run writes others
+into files. Where no report can be made, no file is written, and the error is on standard error;
+with --format json it is JSON on standard output.
 
 With --hash every byte is read once, and the content digest names the bytes wherever they
 lie. A SHA-256 that the store holds for a whole object is taken without reading it; the
