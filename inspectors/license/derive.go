@@ -339,7 +339,7 @@ func (g *found) disagreements() ([]string, []pipeline.Evidence) {
 	sentences, places := []string{}, []pipeline.Evidence{}
 	for i, a := range g.groups {
 		for _, b := range g.groups[i+1:] {
-			if a.expression == "" || b.expression == "" || a.subject() != b.subject() || a.Covers == coversUse || a.Covers == coversNotice || agree(a.source, b.source) {
+			if a.expression == "" || b.expression == "" || a.subject() != b.subject() || a.Covers == coversUse || a.Covers == coversNotice || agree(a.source, b.source) || g.joined(a, b) {
 				continue
 			}
 			if len(sentences) == mostSentences {
@@ -350,6 +350,15 @@ func (g *found) disagreements() ([]string, []pipeline.Evidence) {
 		}
 	}
 	return sentences, places
+}
+
+// joined tells whether a third place says that the licences of two texts are given together,
+// to choose from or to keep both.
+func (g *found) joined(a, b statementGroup) bool {
+	both := append(ids(a.expression), ids(b.expression)...)
+	return a.Kind == pipeline.RecordText && b.Kind == pipeline.RecordText && slices.ContainsFunc(g.groups, func(s statementGroup) bool {
+		return s.Kind != pipeline.RecordText && s.subject() == a.subject() && within(both, ids(s.expression))
+	})
 }
 
 // thing names what a group covers.

@@ -245,6 +245,7 @@ var excerpts = []struct{ id, text string }{
 	{"LicenseRef-scancode-tencent-hunyuan-3d-2.0-cla", "or any Model Derivative of Tencent Hunyuan 3D 2.0; (ii) works based on Tencent Hunyuan 3D 2.0 or any Model Derivative"},
 	{"LicenseRef-scancode-bilibili-model-ula-2025-09-09", "annual revenue in the immediately preceding calendar year exceeded RMB 1 billion, You must request a separated license from us"},
 	{"LicenseRef-scancode-openatom-model-1.0", "本许可证:是指本开放原子模型许可证第一版。任何人均可在不对本许可"},
+	{"LicenseRef-mistral-mrl-0.1", "for any purpose that is not expressly authorized under this Agreement, You must request a license from Mistral AI, which Mistral AI may grant to You"},
 	{"OpenMDW-1.0", "distribute any portion of the Model Materials, you shall retain in your distribution (1) a copy of this agreement, and (2) all copyright notices and other notices of origin"},
 	{"CDLA-Permissive-2.0", `means any person who is the source of Data provided under this agreement and in reliance on a Data Recipient's agreement`},
 	{"EUPL-1.2", "applies to the Work (as defined below) which is provided under the terms of this Licence. Any use of the Work, other than as authorised under this"},

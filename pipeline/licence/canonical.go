@@ -21,7 +21,10 @@ func Expression(declared, name string) (expression string, ok bool) {
 		return "", false
 	}
 	if l, ok := t.byName[fold(declared)]; ok {
-		return l.ID, l.ID != noAssertion
+		if l.ID == noAssertion {
+			return "", false
+		}
+		return l.ID, true
 	}
 	p := &parser{table: t, tokens: tokens(declared), listed: true}
 	l, ok := p.either()

@@ -183,3 +183,58 @@ func FuzzLookup(f *testing.F) {
 		require.Equal(t, l.Terms, again.Terms)
 	})
 }
+
+func TestExpression(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ declared, name, want string }{
+		"hub word":           {"llama3.1", "", "LicenseRef-scancode-llama-3.1-license-2024"},
+		"spdx list":          {"busl-1.1", "", "BUSL-1.1"},
+		"spdx expression":    {"busl-1.1 or (MIT and x11)", "", "BUSL-1.1 OR MIT AND X11"},
+		"a reference":        {"licenseref-Acme-1", "", "LicenseRef-Acme-1"},
+		"or later":           {"EUPL-1.1+", "", "EUPL-1.1+"},
+		"deprecated":         {"gpl-3.0", "", "GPL-3.0-only"},
+		"exception":          {"gpl-3.0-or-later WITH Qt-GPL-exception-1.0", "", "GPL-3.0-or-later WITH Qt-GPL-exception-1.0"},
+		"other":              {"other", "busl-1.1", "BUSL-1.1"},
+		"other alone":        {"other", "", ""},
+		"unknown":            {"unknown", "", ""},
+		"inside":             {"MIT AND unknown", "", ""},
+		"family":             {"gpl", "", ""},
+		"boost is not busl":  {"bsl-1.0", "", "BSL-1.0"},
+		"free text":          {"see the file", "", ""},
+		"a reference, odd":   {"LicenseRef-a_b", "", ""},
+		"nothing":            {"", "", ""},
+		"exception no such":  {"MIT WITH my-exception", "", ""},
+		"too long":           {strings.Repeat("busl-1.1 OR ", 400) + "MIT", "", ""},
+		"everything in Look": {"Apache License, Version 2.0", "", "Apache-2.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := licence.Expression(tc.declared, tc.name)
+			require.Equal(t, tc.want, got)
+			require.Equal(t, tc.want != "", ok)
+		})
+	}
+	for _, word := range []string{"cc", "GPL", "lgpl", "bsd", "gfdl", "openrail", "agpl"} {
+		_, ok := licence.Family(word)
+		require.True(t, ok, word)
+	}
+	_, ok := licence.Family("mit")
+	require.False(t, ok)
+}
+
+func TestByURL(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://ai.google.dev/gemma/terms":           "LicenseRef-scancode-gemma-tou-2025-03-24",
+		"http://www.apache.org/licenses/LICENSE-2.0/": "Apache-2.0",
+		"HTTPS://AI.google.dev/gemma/terms?hl=en#top": "LicenseRef-scancode-gemma-tou-2025-03-24",
+		"https://openmdw.ai/":                         "", // two versions are there
+		"ai.google.dev/gemma/terms":                   "",
+		"https://example.org/":                        "",
+		"":                                            "",
+	} {
+		got, ok := licence.ByURL(address)
+		require.Equal(t, want, got.ID, address)
+		require.Equal(t, want != "", ok, address)
+	}
+}
