@@ -27,7 +27,7 @@ func TestPlaces_TellTheSameAndReadWhatTheyNeed(t *testing.T) {
 	for _, repository := range repositories.All() {
 		require.NoError(t, repository.Write(filepath.Join(root, "models", repository.Name)))
 	}
-	server, err := s3server.Start(context.Background(), s3server.Options{Folders: map[string]string{"models": filepath.Join(root, "models")}}) //nolint:forbidigo // it outlives the test's context, which ends before its cleanups
+	server, err := s3server.Start(context.Background(), s3server.Options{Folders: map[string]string{"models": filepath.Join(root, "models")}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	a := &app.App{Logger: hclog.NewNullLogger(), Now: func() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) },
