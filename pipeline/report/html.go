@@ -407,7 +407,14 @@ func glances(r *pipeline.Report) []glance {
 		}
 		out = append(out, g)
 	} else {
-		out = append(out, glance{"Weight", "unknown", weight(p)})
+		out = append(out, glance{"Weight", weight(p), ""})
+	}
+	if r.Facts.Adapter != nil {
+		g := glance{"Weight with its base", "unknown", ""}
+		if p.EffectiveEstimate != nil && p.EffectiveLower != nil {
+			g.Value, g.Note = rounded(*p.EffectiveEstimate), weight(pipeline.Params{Lower: p.EffectiveLower, Estimate: p.EffectiveEstimate, Upper: p.EffectiveUpper})
+		}
+		out = append(out, g)
 	}
 	if a := r.Facts.Architecture; a.Family != nil {
 		out = append(out, glance{"Architecture", shown(*a.Family, mostCell), confidence[deref(a.Confidence)]})

@@ -212,6 +212,9 @@ func treeOf(root string, behind map[string][]origin) *tree {
 		}
 		x, y := treeLeft+treeIndent*min(depth, mostDepth), 20+len(t.Nodes)*treeStep
 		n := treeNode{X: x, Y: y, TextX: x + 16, TextY: y + 1, NoteY: y + 18, Data: o.data, Name: clip(o.name), Note: clip(o.note)}
+		if n.Note == "" {
+			n.TextY += 4
+		}
 		if parent >= 0 {
 			above := t.Nodes[parent]
 			n.Path = "M" + strconv.Itoa(above.X) + " " + strconv.Itoa(above.Y+9) + "V" + strconv.Itoa(y) + "H" + strconv.Itoa(max(x-9, above.X))

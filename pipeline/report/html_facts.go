@@ -44,6 +44,7 @@ func weightBlocks(r *pipeline.Report) []block {
 		shares("What the weights are for", "Component", p.ByComponent),
 		shares("In which numbers they are stored", "Type", p.ByDType),
 		setTable(p.Sets),
+		crossingTable(f),
 		wideningTable(p.WidenedBy),
 		asideTable(p.SetAside),
 		alerts("What the artifact states of its weight and its tensors do not show", p.Contradictions, "contradiction"),
@@ -65,20 +66,23 @@ func storedIn(r *pipeline.Report) string {
 }
 
 func trainedText(f pipeline.Facts) string {
-	if told := operations(f.Training.Flops); told != "" {
-		return told + established(deref(f.Compute.Method))
+	told := operations(f.Training.Flops)
+	if told == "" {
+		return "unknown"
 	}
-	if f.Training.Tokens != nil || len(f.Compute.Crossings) == 0 {
-		return ""
+	return told + established(deref(f.Compute.Method))
+}
+
+// crossingTable says with how many tokens training would reach the lines that rules draw,
+// where the tokens are not known.
+func crossingTable(f pipeline.Facts) []block {
+	if f.Training.Tokens != nil {
+		return nil
 	}
-	var crossed []string
-	for i, c := range f.Compute.Crossings {
-		if i == mostAlike {
-			break
-		}
-		crossed = append(crossed, plural(c.Tokens, "token")+" would reach "+power(c.Operations)+" operations")
-	}
-	return "unknown; " + strings.Join(crossed, ", ")
+	all := f.Compute.Crossings
+	return rows("With how many tokens training would reach the lines that rules draw", columns("Line", "#Tokens"), len(all), "line", func(i int) []cell {
+		return []cell{textCell(said(power(all[i].Operations) + " operations")), numberCell(Count(all[i].Tokens))}
+	})
 }
 
 // shares is a table of parts of a whole, the largest first, each with a bar.
@@ -236,11 +240,12 @@ func licenceBlocks(f pipeline.Facts) []block {
 		}),
 		rows("The licences of this model and its bases", columns("Model", "Made how", "Declared", "Known as", "Says"), len(f.Licenses), "model", func(i int) []cell {
 			l := f.Licenses[i]
-			says := strings.Join(terms(l.Terms), "; ")
-			if says == "" {
-				says = "not in the table of licences"
+			says := cmp.Or(strings.Join(terms(l.Terms), "; "), "not known")
+			how := cmp.Or(plainWords(deref(l.Relation)), "not told")
+			if how == "self" {
+				how = "the model itself"
 			}
-			return []cell{textCell(quoted(l.Of)), textCell(said(cmp.Or(plainWords(deref(l.Relation)), "not told"))), textCell(quotedOr(l.Declared, "not stated")),
+			return []cell{textCell(quoted(l.Of)), textCell(said(how)), textCell(quotedOr(l.Declared, "not stated")),
 				textCell(quotedOr(l.ID, "not known")), textCell(said(says))}
 		}),
 	)
@@ -567,7 +572,11 @@ func objectBlocks(a pipeline.Artifact) []block {
 		}
 		g.Left += ", " + Size(rest)
 	}
-	return append(out, block{Fold: &fold{Summary: "The first " + plural(int64(len(g.Rows)), "object") + " of " + Count(int64(len(a.Objects))), Blocks: listed}})
+	summary := "The first " + plural(int64(len(g.Rows)), "object") + " of " + Count(int64(len(a.Objects)))
+	if g.Left == "" {
+		summary = "Every object by name: " + Count(int64(len(a.Objects)))
+	}
+	return append(out, block{Fold: &fold{Summary: summary, Blocks: listed}})
 }
 
 func formatLine(format string) line {

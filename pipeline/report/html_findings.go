@@ -124,8 +124,11 @@ func findingBlock(one ruled, places factPlaces) block {
 	f := one.lead()
 	out := &htmlFinding{Kind: kindOf(f), Rule: shown(cmp.Or(f.Rule, f.Pack), mostCell), Title: shown(f.Title, mostPageName),
 		Pack: shown(f.Pack, mostCell), Outcome: outcomeWords(f)}
-	if f.Outcome == pipeline.OutcomeMatched || f.Outcome == pipeline.OutcomeUndetermined {
+	switch f.Outcome {
+	case pipeline.OutcomeMatched:
 		out.Outcome += "; effect: " + shown(string(f.Effect), mostCell)
+	case pipeline.OutcomeUndetermined:
+		out.Outcome += "; effect where it matches: " + shown(string(f.Effect), mostCell)
 	}
 	out.Blocks = paragraph(said(f.Message))
 	others := one.findings[1:]
@@ -146,7 +149,7 @@ func findingBlock(one ruled, places factPlaces) block {
 
 func evidenceTable(all []pipeline.FindingEvidence, places factPlaces) []block {
 	return sized("Facts that the rule looked at", columns("Fact", "Value", "Found in"), len(all), mostTold, mostPageTable/2, "fact", func(i int) []cell {
-		from := said("")
+		from := said("no place on record")
 		if found := places.of(all[i].Fact); len(found) > 0 {
 			from = placed(found[0].Object, found[0].Where)
 			if n := len(found); n > 1 {
