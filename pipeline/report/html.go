@@ -396,6 +396,9 @@ func lastOf(source string) string {
 	return source[strings.LastIndexByte(source, '/')+1:]
 }
 
+// mostGlance bounds what is shown large, in bytes: the sections below have it whole.
+const mostGlance = 60
+
 // glances are the few things that most people look for.
 func glances(r *pipeline.Report) []glance {
 	var out []glance
@@ -417,19 +420,19 @@ func glances(r *pipeline.Report) []glance {
 		out = append(out, g)
 	}
 	if a := r.Facts.Architecture; a.Family != nil {
-		out = append(out, glance{"Architecture", shown(*a.Family, mostCell), confidence[deref(a.Confidence)]})
+		out = append(out, glance{"Architecture", shown(*a.Family, mostGlance), confidence[deref(a.Confidence)]})
 	} else {
 		out = append(out, glance{"Architecture", "not identified", ""})
 	}
 	out = append(out, glance{"Stored", Size(r.Artifact.Bytes), plural(int64(len(r.Artifact.Objects)), "object")})
 	if e := r.Facts.LicenseFound.Expression; e != nil {
-		g := glance{"Licence", shown(*e, mostCell), "as the artifact says of itself"}
+		g := glance{"Licence", shown(*e, mostGlance), "as the artifact says of itself"}
 		if *e == noAssertion || *e == "" {
 			g = glance{"Licence", "not stated", "or none that is known"}
 		}
 		out = append(out, g)
 	} else if d := r.Facts.License.Declared; d != nil {
-		out = append(out, glance{"Licence", shown(*d, mostCell), "as declared"})
+		out = append(out, glance{"Licence", shown(*d, mostGlance), "as declared"})
 	}
 	matched, open := 0, 0
 	for _, one := range byRule(r.Findings) {

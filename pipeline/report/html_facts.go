@@ -153,10 +153,7 @@ func architectureBlocks(r *pipeline.Report) []block {
 	}
 	agrees := "not compared"
 	if a.Agrees != nil {
-		agrees = "no, see below"
-		if *a.Agrees {
-			agrees = "yes"
-		}
+		agrees = map[bool]string{true: "yes", false: "no"}[*a.Agrees]
 	}
 	kinds := []struct {
 		by   string

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -166,7 +167,54 @@ func valueWord(v any) word {
 	if plain {
 		return say(text)
 	}
+	if _, isText := v.(string); !isText {
+		text = withoutUnknown(text)
+	}
 	return quote(text)
+}
+
+// mostValue is how long a value may be, in bytes of JSON, for what is unknown to be taken
+// out of it; a longer one is cut far before its end anyway.
+const mostValue = 64 << 10
+
+// withoutUnknown takes what is null out of a value in JSON: lists of facts name every key.
+func withoutUnknown(text string) string {
+	if len(text) > mostValue {
+		return text
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
+		return text
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(known(value)); err != nil {
+		return text
+	}
+	return b.String()
+}
+
+// known is a value without the keys that are null, and those below which all is.
+func known(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, below := range v {
+			below = known(below)
+			if inner, group := below.(map[string]any); below == nil || group && len(inner) == 0 {
+				delete(v, key)
+				continue
+			}
+			v[key] = below
+		}
+	case []any:
+		for i := range v {
+			v[i] = known(v[i])
+		}
+	}
+	return v
 }
 
 // plainFacts lists facts by what they are.
