@@ -23,6 +23,7 @@ func Formats() []Format {
 		{"table", Table},
 		{"json", func(w io.Writer, r *pipeline.Report) error { return JSON(w, r) }},
 		{"markdown", Markdown},
+		{"html", HTML},
 		{"sarif", SARIF},
 		{"junit", JUnit},
 		{"cyclonedx", CycloneDX},

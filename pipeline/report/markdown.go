@@ -84,6 +84,16 @@ func (p *page) fit(n, room int, noun string, block func(int) string) {
 
 // why says in one sentence what the verdict rests on.
 func why(r *pipeline.Report) string {
+	sentence := "**" + capital(verdicts[r.Verdict]) + "**, for " + code(shown(r.Artifact.Source, mostMessage))
+	if rests := because(r, prose); rests != "" {
+		sentence += ": " + rests
+	}
+	return sentence + "."
+}
+
+// because names the rules and the first reason that a verdict rests on, "" where there are
+// none. A text from elsewhere passes through say, which makes it one of the form.
+func because(r *pipeline.Report, say func(string) string) string {
 	var rules, open []string
 	for _, one := range byRule(r.Findings) {
 		f := one.lead()
@@ -101,33 +111,32 @@ func why(r *pipeline.Report) string {
 	}
 	var reasons []string
 	if len(rules) > 0 {
-		reasons = append(reasons, listed(rules, 3)+" matched")
+		reasons = append(reasons, listedAs(rules, 3, say)+" matched")
 	}
 	if len(open) > 0 {
-		reasons = append(reasons, listed(open, 3)+" cannot be decided")
+		reasons = append(reasons, listedAs(open, 3, say)+" cannot be decided")
 	}
 	if n := len(r.Reasons); n > 0 {
-		first := prose(strings.TrimSuffix(shown(r.Reasons[0], mostMessage), "."))
+		first := say(strings.TrimSuffix(shown(r.Reasons[0], mostMessage), "."))
 		if n > 1 {
 			first += " (and " + plural(int64(n-1), "more reason") + " below)"
 		}
 		reasons = append(reasons, "it was found that: "+first)
 	}
-	sentence := "**" + capital(verdicts[r.Verdict]) + "**, for " + code(shown(r.Artifact.Source, mostMessage))
-	if len(reasons) > 0 {
-		sentence += ": " + strings.Join(reasons, "; ")
-	}
-	return sentence + "."
+	return strings.Join(reasons, "; ")
 }
 
 // listed joins the first of some texts and counts the rest.
-func listed(texts []string, most int) string {
+func listed(texts []string, most int) string { return listedAs(texts, most, prose) }
+
+// listedAs is [listed] for a form of which say makes texts.
+func listedAs(texts []string, most int, say func(string) string) string {
 	var out []string
 	for i, text := range texts {
 		if i == most {
 			return strings.Join(out, ", ") + " and " + Count(int64(len(texts)-most)) + " more"
 		}
-		out = append(out, prose(shown(text, mostCell)))
+		out = append(out, say(shown(text, mostCell)))
 	}
 	return strings.Join(out, ", ")
 }
@@ -550,27 +559,37 @@ func mark(m pipeline.Mark) string {
 
 // value shows the value of a fact: a count with separators, anything else as code.
 func value(v any) string {
+	text, plain := valueText(v)
+	if plain {
+		return text
+	}
+	return code(shown(text, mostCell))
+}
+
+// valueText is the value of a fact as text. plain is true for counts and for yes and no,
+// which nobody can have made up words in.
+func valueText(v any) (text string, plain bool) {
 	switch n := v.(type) {
 	case int64:
-		return Count(n)
+		return Count(n), true
 	case *int64:
 		if n != nil {
-			return Count(*n)
+			return Count(*n), true
 		}
 	case json.Number:
 		if whole, err := n.Int64(); err == nil {
-			return Count(whole)
+			return Count(whole), true
 		}
 	case string:
-		return code(shown(n, mostCell))
+		return n, false
 	case bool:
-		return fmt.Sprint(n)
+		return fmt.Sprint(n), true
 	}
-	text, err := json.Marshal(v)
+	encoded, err := json.Marshal(v)
 	if err != nil { // a number that JSON has no form for
-		text = fmt.Append(nil, v)
+		encoded = fmt.Append(nil, v)
 	}
-	return code(shown(string(text), mostCell))
+	return string(encoded), false
 }
 
 // asked lists what a reviewer will ask for.

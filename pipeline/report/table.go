@@ -579,6 +579,8 @@ func (t *table) content(a pipeline.Artifact) {
 	t.row("Content", "%s (%s)", *a.ContentDigest, how)
 }
 
-func (t *table) cost(c pipeline.Cost) {
-	t.row("Cost", "%s, %s read, %.2f s", plural(c.Requests, "request"), Size(c.BytesRead), c.Seconds)
+func (t *table) cost(c pipeline.Cost) { t.row("Cost", "%s", costText(c)) }
+
+func costText(c pipeline.Cost) string {
+	return fmt.Sprintf("%s, %s read, %.2f s", plural(c.Requests, "request"), Size(c.BytesRead), c.Seconds)
 }
