@@ -10,7 +10,7 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
-	known "weighbridge/pipeline/licence"
+	licences "weighbridge/pipeline/licence"
 )
 
 //go:embed spdx.schema.json
@@ -50,7 +50,7 @@ func licences(declared, name, link string) *cdx.Licenses {
 		return nil
 	}
 	candidates := []string{declared}
-	if l, ok := known.Lookup(declared, name); ok {
+	if l, ok := licences.Lookup(declared, name); ok {
 		if l.ID == noAssertion {
 			return nil
 		}

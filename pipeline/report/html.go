@@ -446,6 +446,3 @@ func glances(r *pipeline.Report) []glance {
 	}
 	return append(out, glance{"Enforced rules", Count(int64(matched)) + " matched", Count(int64(open)) + " cannot be decided"})
 }
-
-// noAssertion is what SPDX writes where nobody says which licence it is.
-const noAssertion = "NOASSERTION"
