@@ -10,7 +10,7 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
-	licences "weighbridge/pipeline/licence"
+	licencetable "weighbridge/pipeline/licence"
 )
 
 //go:embed spdx.schema.json
@@ -50,7 +50,7 @@ func licences(declared, name, link string) *cdx.Licenses {
 		return nil
 	}
 	candidates := []string{declared}
-	if l, ok := licences.Lookup(declared, name); ok {
+	if l, ok := licencetable.Lookup(declared, name); ok {
 		if l.ID == noAssertion {
 			return nil
 		}
