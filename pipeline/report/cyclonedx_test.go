@@ -185,8 +185,8 @@ func TestCycloneDX_Wicked(t *testing.T) {
 
 func word(s string) *string { return &s }
 
-// full is a report in which all that a bill shows is known.
-func full() *pipeline.Report {
+// filled is a report in which all that a bill shows is known.
+func filled() *pipeline.Report {
 	n, yes := int64(8_030_261_248), true
 	digest := pipeline.DigestBytes([]byte("x"))
 	sum := string(digest)
@@ -224,7 +224,7 @@ func full() *pipeline.Report {
 
 func TestCycloneDX_SaysWhatIsKnown(t *testing.T) {
 	t.Parallel()
-	r := full()
+	r := filled()
 	out, text := bomOf(t, bomSchema(t), r)
 	golden(t, filepath.Join("testdata", "full.cdx.json"), []byte(text))
 	require.Equal(t, "2026-11-25T00:00:00Z", out.Metadata.Timestamp)
