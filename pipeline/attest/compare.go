@@ -47,22 +47,13 @@ func (d Difference) String() string {
 	}
 }
 
-// besideMax bounds what is left out of a comparison by its name: an approval is never
-// larger than [MaxEnvelope], a submission never larger than a document.
-func besideMax(path string) int64 {
-	switch path {
-	case ApprovalName:
-		return MaxEnvelope
-	case pipeline.SubmissionName:
-		return 1 << 20
-	}
-	return -1
-}
+// beside tells whether an object is no part of an artifact: see [pipeline.Object.Apart].
+func beside(path string, size int64) bool { return pipeline.Object{Path: path, Size: size}.Apart() }
 
 // Compare names every object that differs from what was approved, in byte order of path:
 // changed, added, removed, or renamed where an approved object is missing and one with its
 // digest and size was added. Two files at the root are left out, because they are never
-// part of a model: [ApprovalName] and [pipeline.SubmissionName], unless they are larger
+// part of a model: [pipeline.ApprovalName] and [pipeline.SubmissionName], unless they are larger
 // than such a file can be. What was approved is compared by path, size and digest.
 //
 // objects may be in any order and needs a SHA-256 for each. An error matches
@@ -83,7 +74,7 @@ func Compare(a *Approval, objects []Object) ([]Difference, error) {
 		got, ok := found[want.Path]
 		delete(found, want.Path)
 		switch {
-		case want.Size <= besideMax(want.Path):
+		case beside(want.Path, want.Size):
 		case !ok:
 			missing = append(missing, want)
 		case got.Size != want.Size || got.SHA256 != want.SHA256:
@@ -101,7 +92,7 @@ func byPath(objects []Object) (map[string]Object, error) {
 		if _, twice := found[o.Path]; twice {
 			return nil, refuse(pipeline.CodeUsage, "", "the object %q is listed twice", short(o.Path))
 		}
-		if o.Size <= besideMax(o.Path) {
+		if beside(o.Path, o.Size) {
 			continue
 		}
 		if !isHex(o.SHA256) {

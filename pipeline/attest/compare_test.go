@@ -2,6 +2,7 @@ package attest_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,14 +46,14 @@ func TestCompare(t *testing.T) {
 			{Kind: attest.DifferenceRemoved, Path: "model-00001-of-00002.safetensors"}, {Kind: attest.DifferenceRemoved, Path: "model-00002-of-00002.safetensors"},
 			{Kind: attest.DifferenceRemoved, Path: "sub/empty"}, {Kind: attest.DifferenceRemoved, Path: "tokenizer.json"}}},
 		"approval_beside": {found: with(func(o []attest.Object) []attest.Object {
-			return append(o, attest.Object{Path: attest.ApprovalName, Size: 9000}, attest.Object{Path: pipeline.SubmissionName, Size: 900})
+			return append(o, attest.Object{Path: pipeline.ApprovalName, Size: 9000}, attest.Object{Path: pipeline.SubmissionName, Size: 900})
 		})},
 		"approval_in_a_folder": {found: with(func(o []attest.Object) []attest.Object {
-			return append(o, attest.Object{Path: "sub/" + attest.ApprovalName, Size: 9000, SHA256: sum("approval")})
-		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: "sub/" + attest.ApprovalName}}},
+			return append(o, attest.Object{Path: "sub/" + pipeline.ApprovalName, Size: 9000, SHA256: sum("approval")})
+		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: "sub/" + pipeline.ApprovalName}}},
 		"weights_named_as_an_approval": {found: with(func(o []attest.Object) []attest.Object {
-			return append(o, attest.Object{Path: attest.ApprovalName, Size: 70 << 30, SHA256: sum("weights")})
-		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: attest.ApprovalName}}},
+			return append(o, attest.Object{Path: pipeline.ApprovalName, Size: 70 << 30, SHA256: sum("weights")})
+		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: pipeline.ApprovalName}}},
 		"weights_named_as_a_submission": {found: with(func(o []attest.Object) []attest.Object {
 			return append(o, attest.Object{Path: pipeline.SubmissionName, Size: 2 << 20, SHA256: sum("weights")})
 		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: pipeline.SubmissionName}}},
@@ -84,22 +85,16 @@ func TestCompare_Refuses(t *testing.T) {
 	require.ErrorIs(t, err, pipeline.ErrUsage)
 }
 
-// A model that was approved with an approval beside it is compared without both.
-func TestCompare_LeavesAnOlderApprovalOut(t *testing.T) {
+// What lies beside an artifact is no part of it, so that no approval can list it.
+func TestApproval_RefusesAnApprovalAsObject(t *testing.T) {
 	t.Parallel()
 	a := sample()
-	a.Artifact.Objects = append(a.Artifact.Objects, attest.Object{Path: attest.ApprovalName, Size: 10, SHA256: sum("old")})
-	slices.SortFunc(a.Artifact.Objects, func(a, b attest.Object) int {
-		if a.Path < b.Path {
-			return -1
-		}
-		return 1
-	})
+	a.Artifact.Objects = append(a.Artifact.Objects, attest.Object{Path: pipeline.ApprovalName, Size: 10, SHA256: sum("old")})
+	slices.SortFunc(a.Artifact.Objects, func(a, b attest.Object) int { return strings.Compare(a.Path, b.Path) })
 	bind(&a)
-	signedBy(t, a, fixed(t))
-	got, err := attest.Compare(&a, objects())
-	require.NoError(t, err)
-	require.Empty(t, got)
+	_, err := a.Sign(t.Context(), fixed(t))
+	require.ErrorIs(t, err, pipeline.ErrInvalid)
+	require.ErrorContains(t, err, "lies beside the artifact")
 }
 
 // Whatever differs is named, once, and nothing that does not.
