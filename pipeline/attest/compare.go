@@ -86,6 +86,41 @@ func Compare(a *Approval, objects []Object) ([]Difference, error) {
 	return out, nil
 }
 
+// ComparePins is [Compare] by the pins of one store, for an approval that is bound to them:
+// what was written again shows as changed, and what was renamed as removed and added. It
+// says nothing where the source is another one. An error matches [pipeline.ErrUsage] where
+// the approval holds digests of bytes instead, or a path is there twice.
+func ComparePins(a *Approval, objects []Object) ([]Difference, error) {
+	if a.Binding != pipeline.BoundStore {
+		return nil, refuse(pipeline.CodeUsage, "compare by the digests", "the approval holds no pins")
+	}
+	found := make(map[string]Object, len(objects))
+	for _, o := range objects {
+		if _, twice := found[o.Path]; twice {
+			return nil, refuse(pipeline.CodeUsage, "", "the object %q is listed twice", short(o.Path))
+		}
+		if !beside(o.Path, o.Size) {
+			found[o.Path] = o
+		}
+	}
+	var out []Difference
+	for _, want := range a.Artifact.Objects {
+		got, ok := found[want.Path]
+		delete(found, want.Path)
+		switch {
+		case !ok:
+			out = append(out, Difference{Kind: DifferenceRemoved, Path: want.Path})
+		case got.Size != want.Size || got.ETag != want.ETag || got.VersionID != want.VersionID:
+			out = append(out, Difference{Kind: DifferenceChanged, Path: want.Path})
+		}
+	}
+	for path := range found {
+		out = append(out, Difference{Kind: DifferenceAdded, Path: path})
+	}
+	slices.SortFunc(out, func(a, b Difference) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind)) })
+	return out, nil
+}
+
 func byPath(objects []Object) (map[string]Object, error) {
 	found := make(map[string]Object, len(objects))
 	for _, o := range objects {

@@ -195,3 +195,36 @@ func TestSigningRoot(t *testing.T) {
 	_, ok = attest.SigningRoot([]attest.Object{{Path: "a"}})
 	require.False(t, ok)
 }
+
+// A store-bound approval names what was written again, by pins.
+func TestComparePins(t *testing.T) {
+	t.Parallel()
+	a := storeBound()
+	is := func(change func([]attest.Object) []attest.Object) []attest.Object {
+		return change(slices.Clone(a.Artifact.Objects))
+	}
+	first := a.Artifact.Objects[0].Path
+	tests := map[string]struct {
+		objects []attest.Object
+		want    []attest.Difference
+	}{
+		"Same": {is(func(o []attest.Object) []attest.Object {
+			return append(o, attest.Object{Path: pipeline.ApprovalName, Size: 9000, ETag: "x"}, attest.Object{Path: pipeline.SubmissionName, Size: 1})
+		}), nil},
+		"ETag":    {is(func(o []attest.Object) []attest.Object { o[0].ETag = "new"; return o }), []attest.Difference{{Kind: attest.DifferenceChanged, Path: first}}},
+		"Version": {is(func(o []attest.Object) []attest.Object { o[0].VersionID = "v"; return o }), []attest.Difference{{Kind: attest.DifferenceChanged, Path: first}}},
+		"Size":    {is(func(o []attest.Object) []attest.Object { o[0].Size++; return o }), []attest.Difference{{Kind: attest.DifferenceChanged, Path: first}}},
+		"Removed": {is(func(o []attest.Object) []attest.Object { return o[1:] }), []attest.Difference{{Kind: attest.DifferenceRemoved, Path: first}}},
+		"Added": {is(func(o []attest.Object) []attest.Object { return append(o, attest.Object{Path: "zz"}) }),
+			[]attest.Difference{{Kind: attest.DifferenceAdded, Path: "zz"}}},
+	}
+	for name, test := range tests {
+		got, err := attest.ComparePins(&a, test.objects)
+		require.NoError(t, err, name)
+		require.Equal(t, test.want, got, name)
+	}
+	_, err := attest.ComparePins(&a, append(slices.Clone(a.Artifact.Objects), a.Artifact.Objects[0]))
+	require.ErrorIs(t, err, pipeline.ErrUsage)
+	_, err = attest.ComparePins(ptr(sample()), nil)
+	require.ErrorIs(t, err, pipeline.ErrUsage)
+}
