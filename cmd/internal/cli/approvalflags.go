@@ -118,7 +118,7 @@ func refusedAs(err error) int {
 		}
 	}
 	for _, one := range []error{attest.ErrClock, attest.ErrNotBegun, attest.ErrExpired, attest.ErrOtherBytes, attest.ErrOtherSubmission,
-		attest.ErrStrongerVerdict, attest.ErrStoreBound, attest.ErrNotApproved, pipeline.ErrChanged} {
+		attest.ErrStrongerVerdict, attest.ErrStoreBound, attest.ErrNotApproved, pipeline.ErrChanged, &pipeline.Error{Code: gateNotSigned}} {
 		if errors.Is(err, one) {
 			return exitReview
 		}

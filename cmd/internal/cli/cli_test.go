@@ -78,7 +78,7 @@ func TestHostileFiles(t *testing.T) {
 func TestHelp_EveryCommandTellsItsExitStatus(t *testing.T) {
 	t.Parallel()
 	commands := []string{"", "check", "gate", "inspect", "queue", "queue list", "queue show", "queue claim", "queue comment", "queue decide",
-		"rules", "rules list", "rules show", "rules test", "rules facts", "rules schema", "submission", "submission init", "submission check", "audit", "audit verify", "audit export", "release", "demo", "comment", "version"}
+		"rules", "rules list", "rules show", "rules test", "rules facts", "rules schema", "submission", "submission init", "submission check", "audit", "audit verify", "audit checkpoint", "audit export", "approval", "approval show", "approval list", "approval verify", "approval revoke", "release", "demo", "comment", "version"}
 	for _, name := range commands {
 		t.Run("weighbridge "+name, func(t *testing.T) {
 			t.Parallel()
