@@ -31,7 +31,9 @@ func call(t *testing.T, env cli.Environment, args ...string) outcome {
 	if env.Getenv == nil {
 		env.Getenv = func(string) string { return "" }
 	}
-	env.Now = func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+	if env.Now == nil {
+		env.Now = func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+	}
 	status := cli.Main(t.Context(), append([]string{"weighbridge"}, args...), env)
 	return outcome{status, stdout.String(), stderr.String()}
 }
