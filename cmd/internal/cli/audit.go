@@ -149,12 +149,6 @@ func writeNew(path string, content []byte) error {
 // exportBatch is how many events are read at a time.
 const exportBatch = 1000
 
-// lastLine is the last line of an export. Head is that of the exported log where nothing
-// is signed.
-type lastLine struct {
-	Checkpoint json.RawMessage `json:"checkpoint"`
-}
-
 func (c *cli) auditExportCommand() *cobra.Command {
 	var sign signing
 	var from int64
@@ -212,24 +206,25 @@ EXIT STATUS
 }
 
 // exportEnd returns the head up to which is exported, and the line that says so.
-func (c *cli) exportEnd(ctx context.Context, queue *app.Queue, key *attest.PrivateKey) (pipeline.AuditHead, lastLine, error) {
-	if key == nil {
-		head, err := queue.DB.AuditHead(ctx)
-		if err != nil {
-			return head, lastLine{}, err
-		}
-		text, err := json.Marshal(attest.CheckpointOf(head, c.env.Now()))
-		return head, lastLine{text}, err
+func (c *cli) exportEnd(ctx context.Context, queue *app.Queue, key *attest.PrivateKey) (pipeline.AuditHead, attest.ExportEnd, error) {
+	var made checkpointed
+	var err error
+	if key != nil {
+		made, err = c.makeCheckpoint(ctx, queue, key, nil, "")
+	} else {
+		var head pipeline.AuditHead
+		head, err = queue.DB.AuditHead(ctx)
+		made.Checkpoint = attest.CheckpointOf(head, c.env.Now())
 	}
-	made, err := c.makeCheckpoint(ctx, queue, key, nil, "")
 	if err != nil {
-		return pipeline.AuditHead{}, lastLine{}, err
+		return pipeline.AuditHead{}, attest.ExportEnd{}, err
 	}
-	return made.Head(), lastLine{made.envelope.JSON()}, nil
+	last, err := attest.EndOf(made.Checkpoint, made.envelope)
+	return made.Head(), last, err
 }
 
 // exportEvents writes the events from a number up to a head, and the last line.
-func exportEvents(ctx context.Context, log pipeline.AuditLog, to io.Writer, from int64, head pipeline.AuditHead, last lastLine) (written int64, err error) {
+func exportEvents(ctx context.Context, log pipeline.AuditLog, to io.Writer, from int64, head pipeline.AuditHead, last attest.ExportEnd) (written int64, err error) {
 	w := bufio.NewWriter(to)
 	lines := json.NewEncoder(w)
 	for after := from - 1; after < head.Count; {
