@@ -49,6 +49,10 @@ const (
 	EventChangesRequested EventKind = "changes_requested"
 	// EventExpired: the term of the approval ended.
 	EventExpired EventKind = "expired"
+	// EventAttested: the approval was signed.
+	EventAttested EventKind = "attested"
+	// EventRevoked: what was approved or cleared was taken back.
+	EventRevoked EventKind = "revoked"
 )
 
 // AuditEvent is one entry of the audit log. Events are added and never changed. Each

@@ -20,12 +20,14 @@ const (
 	StateCleared          State = "cleared"
 	StateSuperseded       State = "superseded"
 	StateExpired          State = "expired"
+	// StateRevoked: an approval or a clearance was taken back.
+	StateRevoked State = "revoked"
 )
 
 // States lists every state of a case.
 func States() []State {
 	return []State{StateOpen, StateClaimed, StateChangesRequested, StateApproved,
-		StateRejected, StateCleared, StateSuperseded, StateExpired}
+		StateRejected, StateCleared, StateSuperseded, StateExpired, StateRevoked}
 }
 
 // Undecided reports whether people still have to settle a case in this state.
@@ -94,8 +96,8 @@ type Case struct {
 	UpdatedAt time.Time `json:"updated_at"`
 	// DueAt is when the case should be settled, nil where no date was set.
 	DueAt *time.Time `json:"due_at"`
-	// SettledAt is when the case was approved, rejected or cleared; nil while it
-	// is undecided.
+	// SettledAt is when the case was approved, rejected, cleared or revoked; nil while
+	// it is undecided.
 	SettledAt *time.Time `json:"settled_at"`
 	// ExpiresAt is when the approval's term ends; nil for an approval without a
 	// term and for every other state but expired.
@@ -167,6 +169,8 @@ type CaseFilter struct {
 	Fingerprint string
 	// Text must occur in source, family or submitter, in any letter case.
 	Text string
+	// Content is a content digest that must be equal.
+	Content Digest
 	// Cursor is the Next of the page before, "" for the first page.
 	Cursor string
 	// Limit is the largest number of cases to return, 50 where it is 0 and 200 at

@@ -125,9 +125,11 @@ const (
 	DecisionApprove DecisionKind = "approve"
 	DecisionReject  DecisionKind = "reject"
 	DecisionChanges DecisionKind = "changes"
+	// DecisionRevoke takes an approval or a clearance back.
+	DecisionRevoke DecisionKind = "revoke"
 )
 
-// DecisionKinds lists every kind of decision.
+// DecisionKinds lists the decisions on a case that is not settled.
 func DecisionKinds() []DecisionKind {
 	return []DecisionKind{DecisionApprove, DecisionReject, DecisionChanges}
 }

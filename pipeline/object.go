@@ -14,6 +14,18 @@ import (
 // left out of every digest, because it is never part of the artifact.
 const SubmissionName = "weighbridge.yaml"
 
+// ApprovalName is the file at the root of a released model that holds its signed approval.
+// It is left out of every digest, so that a released copy has the digest of what was
+// approved.
+const ApprovalName = "weighbridge.approval.json"
+
+// The largest sizes in bytes that a file of these names can have. A larger one is an
+// object like any other, so that no weights hide under the name.
+const (
+	SubmissionMax = 1 << 20
+	ApprovalMax   = 128 << 20
+)
+
 // Object is one file under a source, as the listing showed it.
 type Object struct {
 	// Path is relative to the source, parted by slashes, exactly as the store
@@ -34,6 +46,18 @@ type Object struct {
 // Pinned reports whether the store gave something that names these bytes: an ETag
 // or a version id. An object without either can only be watched by size and time.
 func (o Object) Pinned() bool { return o.ETag != "" || o.VersionID != "" }
+
+// Apart reports whether the object only lies with the artifact and is no part of it: the
+// submission or the approval at its root.
+func (o Object) Apart() bool {
+	switch o.Path {
+	case SubmissionName:
+		return o.Size <= SubmissionMax
+	case ApprovalName:
+		return o.Size <= ApprovalMax
+	}
+	return false
+}
 
 // Skipped is a name in the listing that is not an object of the artifact.
 type Skipped struct {
@@ -94,7 +118,7 @@ func (s Snapshot) HeaderDigest(kept map[string]string) Digest {
 // sums holds a sum for every object.
 func (s Snapshot) ContentDigest(sums map[string]string) Digest {
 	for _, o := range s.Objects {
-		if o.Path != SubmissionName && sums[o.Path] == "" {
+		if !o.Apart() && sums[o.Path] == "" {
 			return ""
 		}
 	}
@@ -106,7 +130,7 @@ func digestLines(objects []Object, fields func(Object) []string) Digest {
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Path < sorted[j].Path })
 	h := sha256.New()
 	for _, o := range sorted {
-		if o.Path == SubmissionName {
+		if o.Apart() {
 			continue
 		}
 		writeLine(h, append([]string{o.Path, strconv.FormatInt(o.Size, 10)}, fields(o)...))

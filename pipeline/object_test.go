@@ -21,12 +21,13 @@ func TestSnapshot_Digests(t *testing.T) {
 	s := pipeline.Snapshot{Objects: []pipeline.Object{
 		{Path: "b", Size: 20, ETag: "e2", VersionID: "v2"},
 		{Path: "weighbridge.yaml", Size: 99, ETag: "left out"},
+		{Path: "weighbridge.approval.json", Size: 1000, ETag: "left out too"},
 		{Path: "a/c", Size: 10, ETag: "e1"},
 		{Path: "B", Size: 0},
 	}}
 	require.Equal(t, sum("B\x000\x00\x00\na/c\x0010\x00e1\x00\nb\x0020\x00e2\x00v2\n"), s.PinDigest())
 	require.Equal(t, sum("B\x000\x00\na/c\x0010\x0011\nb\x0020\x00\n"), s.HeaderDigest(map[string]string{"a/c": "11", "weighbridge.yaml": "22"}))
-	require.Equal(t, int64(129), s.Bytes())
+	require.Equal(t, int64(1129), s.Bytes())
 	require.Equal(t, "b", s.Objects[0].Path, "the snapshot stays in its order")
 
 	sums := map[string]string{"a/c": "11", "b": "22"}
@@ -35,6 +36,23 @@ func TestSnapshot_Digests(t *testing.T) {
 	require.Equal(t, sum("B\x000\x0000\na/c\x0010\x0011\nb\x0020\x0022\n"), s.ContentDigest(sums))
 	require.Equal(t, sum(""), pipeline.Snapshot{}.PinDigest())
 	require.Equal(t, sum("abc"), pipeline.DigestBytes([]byte("abc")))
+}
+
+// What is too large to be a submission or an approval is an object like any other.
+func TestObject_Apart(t *testing.T) {
+	t.Parallel()
+	tests := map[pipeline.Object]bool{
+		{Path: "weighbridge.yaml", Size: pipeline.SubmissionMax}:            true,
+		{Path: "weighbridge.yaml", Size: pipeline.SubmissionMax + 1}:        false,
+		{Path: "weighbridge.approval.json", Size: pipeline.ApprovalMax}:     true,
+		{Path: "weighbridge.approval.json", Size: pipeline.ApprovalMax + 1}: false,
+		{Path: "sub/weighbridge.yaml"}:                                      false,
+		{Path: "sub/weighbridge.approval.json"}:                             false,
+		{Path: "model.safetensors"}:                                         false,
+	}
+	for o, want := range tests {
+		require.Equal(t, want, o.Apart(), o.Path)
+	}
 }
 
 func TestObject_Pinned(t *testing.T) {

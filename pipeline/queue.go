@@ -61,6 +61,46 @@ type CaseDecider interface {
 	Decide(ctx context.Context, ballot Ballot) (Case, error)
 }
 
+// CaseAttester signs off what was settled, and takes it back. Errors are those of
+// [CaseDecider].
+type CaseAttester interface {
+	// Attest keeps a signed approval. It returns an error that matches [ErrConflict]
+	// where the case was settled again, or opened again, since it was signed.
+	Attest(ctx context.Context, signed Attestation, by Actor) (Case, error)
+	// Revoke takes back what was approved or cleared. Anybody may, the submitter too: it
+	// only closes. Where a case is no longer settled, its earlier approvals are revoked
+	// and its state stays. The ballot's kind is not read.
+	Revoke(ctx context.Context, ballot Ballot) (Case, error)
+}
+
+// Attestation is a signed approval as the queue keeps it.
+type Attestation struct {
+	// Digest names the envelope as it is written, with its signatures.
+	Digest Digest    `json:"digest"`
+	Case   uuid.UUID `json:"case"`
+	// Approval is the id that the approval has within, whoever signs it.
+	Approval uuid.UUID `json:"approval"`
+	// Settled is the head of the audit log at the event that settled the case.
+	Settled AuditHead     `json:"settled"`
+	Bound   ApprovalBound `json:"bound"`
+	// KeyIDs are the keys that signed, SignedAt when.
+	KeyIDs   []string  `json:"key_ids"`
+	SignedAt time.Time `json:"signed_at"`
+	// ExpiresAt is nil for an approval without a term.
+	ExpiresAt *time.Time `json:"expires_at"`
+	// Envelope is the signed statement itself.
+	Envelope []byte `json:"-"`
+}
+
+// AttestationReader reads signed approvals. An error matches [ErrTampered] where one is
+// not as it was kept.
+type AttestationReader interface {
+	// AttestationsOf returns those of a case, newest first.
+	AttestationsOf(ctx context.Context, id uuid.UUID) ([]Attestation, error)
+	// Attestations returns at most limit of all, newest first, without their envelopes.
+	Attestations(ctx context.Context, limit int) ([]Attestation, error)
+}
+
 // CaseWalker goes through the whole queue.
 type CaseWalker interface {
 	// CaseIDs returns the ids of at most limit cases that follow one, in order of age;
@@ -107,6 +147,8 @@ const (
 	RulingCleared RulingKind = "cleared"
 	// RulingRejected: a reviewer rejected them, and nobody approved them since.
 	RulingRejected RulingKind = "rejected"
+	// RulingRevoked: an approval or a clearance was taken back, and nobody approved since.
+	RulingRevoked RulingKind = "revoked"
 	// RulingWaiting: a case waits for a person.
 	RulingWaiting RulingKind = "waiting"
 	// RulingNone: there is no case for them.
@@ -199,6 +241,8 @@ type CaseChange struct {
 	Decision *Decision
 	// Comments are those to add.
 	Comments []Comment
+	// Attestation is set where an approval was signed.
+	Attestation *Attestation
 }
 
 // ReportBody returns what a report says, as JSON: the report without its cost and its

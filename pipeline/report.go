@@ -76,6 +76,11 @@ type SubmissionRef struct {
 type CaseRef struct {
 	ID    uuid.UUID `json:"id"`
 	State State     `json:"state"`
+	// Bound says what the approval or the clearance holds for: the bytes, or the pins of
+	// one store. It is left out where the case is neither approved nor cleared.
+	Bound ApprovalBound `json:"bound,omitempty"`
+	// Signed tells whether a signed approval of it is kept, left out where Bound is.
+	Signed *bool `json:"signed,omitempty"`
 	// SameStructure lists other cases of the same structure, in the order of
 	// [StructureFinder]. It is nil where nobody looked for them.
 	SameStructure []StructureMatch `json:"same_structure"`

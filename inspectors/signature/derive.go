@@ -172,7 +172,7 @@ func (h *held) names(list pipeline.DigestList, b *Bundle, base string) *fitting 
 	git, will := setOf(alwaysIgnored), setOf(b.Ignored)
 	for _, p := range h.paths {
 		rel, below := strings.CutPrefix(p, base)
-		if !below || p == list.Object || p == pipeline.SubmissionName || ranges[p] > 0 {
+		if !below || p == list.Object || h.objects[p].Apart() || ranges[p] > 0 {
 			continue
 		}
 		switch {
@@ -399,7 +399,7 @@ func (h *held) unlisted(facts *pipeline.FactSet) {
 	var beside []pipeline.Evidence
 	var names []string
 	for _, p := range h.paths {
-		if p != pipeline.SubmissionName && !h.named[p] && !h.ignored[p] && !h.proofs[p] {
+		if !h.objects[p].Apart() && !h.named[p] && !h.ignored[p] && !h.proofs[p] {
 			names = append(names, p)
 			if len(beside) < mostNamed {
 				beside = append(beside, pipeline.Evidence{Object: p})
@@ -440,7 +440,7 @@ func (h *held) root(facts *pipeline.FactSet) {
 	git := setOf(alwaysIgnored)
 	for _, p := range h.paths {
 		o := h.objects[p]
-		if p == pipeline.SubmissionName || under(p, git) {
+		if o.Apart() || under(p, git) {
 			continue
 		}
 		raw, err := hex.DecodeString(strings.TrimPrefix(string(o.SHA256), "sha256:"))

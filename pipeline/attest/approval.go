@@ -20,10 +20,6 @@ import (
 // page; approval.schema.json describes it.
 const ApprovalPredicate = "https://weighbridge.dev/attestation/approval/v1"
 
-// ApprovalName is the file at the root of a released model that holds its approval. Like
-// [pipeline.SubmissionName] it is no part of the model.
-const ApprovalName = "weighbridge.approval.json"
-
 // Bounds of an approval.
 const (
 	// MaxObjects is the largest number of objects.
@@ -108,8 +104,8 @@ type Artifact struct {
 	SigningRoot   *pipeline.Digest `json:"signing_root"`
 	// Bytes is the sum of the sizes of all objects.
 	Bytes int64 `json:"bytes"`
-	// Objects is everything under the source but a weighbridge.yaml at its root, in byte
-	// order of path.
+	// Objects is everything under the source but what lies beside it, the files
+	// weighbridge.yaml and weighbridge.approval.json at its root, in byte order of path.
 	Objects []Object `json:"objects"`
 }
 
@@ -275,8 +271,8 @@ func (a *Approval) checkObjects() error {
 	var sum int64
 	for i, o := range a.Artifact.Objects {
 		switch {
-		case !plainText(o.Path, maxPath) || o.Path == pipeline.SubmissionName:
-			return malformed(nil, "object %d has no path, one that is longer than 4 KiB or not UTF-8, or that of the submission", i+1)
+		case !plainText(o.Path, maxPath) || beside(o.Path, o.Size):
+			return malformed(nil, "object %d has no path, one that is longer than 4 KiB or not UTF-8, or lies beside the artifact", i+1)
 		case i > 0 && a.Artifact.Objects[i-1].Path >= o.Path:
 			return malformed(nil, "the objects are not in order of path, from object %d on", i+1)
 		case o.Size < 0 || o.Size > math.MaxInt64-sum:

@@ -47,22 +47,13 @@ func (d Difference) String() string {
 	}
 }
 
-// besideMax bounds what is left out of a comparison by its name: an approval is never
-// larger than [MaxEnvelope], a submission never larger than a document.
-func besideMax(path string) int64 {
-	switch path {
-	case ApprovalName:
-		return MaxEnvelope
-	case pipeline.SubmissionName:
-		return 1 << 20
-	}
-	return -1
-}
+// beside tells whether an object is no part of an artifact: see [pipeline.Object.Apart].
+func beside(path string, size int64) bool { return pipeline.Object{Path: path, Size: size}.Apart() }
 
 // Compare names every object that differs from what was approved, in byte order of path:
 // changed, added, removed, or renamed where an approved object is missing and one with its
 // digest and size was added. Two files at the root are left out, because they are never
-// part of a model: [ApprovalName] and [pipeline.SubmissionName], unless they are larger
+// part of a model: [pipeline.ApprovalName] and [pipeline.SubmissionName], unless they are larger
 // than such a file can be. What was approved is compared by path, size and digest.
 //
 // objects may be in any order and needs a SHA-256 for each. An error matches
@@ -83,7 +74,7 @@ func Compare(a *Approval, objects []Object) ([]Difference, error) {
 		got, ok := found[want.Path]
 		delete(found, want.Path)
 		switch {
-		case want.Size <= besideMax(want.Path):
+		case beside(want.Path, want.Size):
 		case !ok:
 			missing = append(missing, want)
 		case got.Size != want.Size || got.SHA256 != want.SHA256:
@@ -95,13 +86,48 @@ func Compare(a *Approval, objects []Object) ([]Difference, error) {
 	return out, nil
 }
 
+// ComparePins is [Compare] by the pins of one store, for an approval that is bound to them:
+// what was written again shows as changed, and what was renamed as removed and added. It
+// says nothing where the source is another one. An error matches [pipeline.ErrUsage] where
+// the approval holds digests of bytes instead, or a path is there twice.
+func ComparePins(a *Approval, objects []Object) ([]Difference, error) {
+	if a.Binding != pipeline.BoundStore {
+		return nil, refuse(pipeline.CodeUsage, "compare by the digests", "the approval holds no pins")
+	}
+	found := make(map[string]Object, len(objects))
+	for _, o := range objects {
+		if _, twice := found[o.Path]; twice {
+			return nil, refuse(pipeline.CodeUsage, "", "the object %q is listed twice", short(o.Path))
+		}
+		if !beside(o.Path, o.Size) {
+			found[o.Path] = o
+		}
+	}
+	var out []Difference
+	for _, want := range a.Artifact.Objects {
+		got, ok := found[want.Path]
+		delete(found, want.Path)
+		switch {
+		case !ok:
+			out = append(out, Difference{Kind: DifferenceRemoved, Path: want.Path})
+		case got.Size != want.Size || got.ETag != want.ETag || got.VersionID != want.VersionID:
+			out = append(out, Difference{Kind: DifferenceChanged, Path: want.Path})
+		}
+	}
+	for path := range found {
+		out = append(out, Difference{Kind: DifferenceAdded, Path: path})
+	}
+	slices.SortFunc(out, func(a, b Difference) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind)) })
+	return out, nil
+}
+
 func byPath(objects []Object) (map[string]Object, error) {
 	found := make(map[string]Object, len(objects))
 	for _, o := range objects {
 		if _, twice := found[o.Path]; twice {
 			return nil, refuse(pipeline.CodeUsage, "", "the object %q is listed twice", short(o.Path))
 		}
-		if o.Size <= besideMax(o.Path) {
+		if beside(o.Path, o.Size) {
 			continue
 		}
 		if !isHex(o.SHA256) {

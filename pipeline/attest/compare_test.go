@@ -2,6 +2,7 @@ package attest_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,14 +46,14 @@ func TestCompare(t *testing.T) {
 			{Kind: attest.DifferenceRemoved, Path: "model-00001-of-00002.safetensors"}, {Kind: attest.DifferenceRemoved, Path: "model-00002-of-00002.safetensors"},
 			{Kind: attest.DifferenceRemoved, Path: "sub/empty"}, {Kind: attest.DifferenceRemoved, Path: "tokenizer.json"}}},
 		"approval_beside": {found: with(func(o []attest.Object) []attest.Object {
-			return append(o, attest.Object{Path: attest.ApprovalName, Size: 9000}, attest.Object{Path: pipeline.SubmissionName, Size: 900})
+			return append(o, attest.Object{Path: pipeline.ApprovalName, Size: 9000}, attest.Object{Path: pipeline.SubmissionName, Size: 900})
 		})},
 		"approval_in_a_folder": {found: with(func(o []attest.Object) []attest.Object {
-			return append(o, attest.Object{Path: "sub/" + attest.ApprovalName, Size: 9000, SHA256: sum("approval")})
-		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: "sub/" + attest.ApprovalName}}},
+			return append(o, attest.Object{Path: "sub/" + pipeline.ApprovalName, Size: 9000, SHA256: sum("approval")})
+		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: "sub/" + pipeline.ApprovalName}}},
 		"weights_named_as_an_approval": {found: with(func(o []attest.Object) []attest.Object {
-			return append(o, attest.Object{Path: attest.ApprovalName, Size: 70 << 30, SHA256: sum("weights")})
-		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: attest.ApprovalName}}},
+			return append(o, attest.Object{Path: pipeline.ApprovalName, Size: 70 << 30, SHA256: sum("weights")})
+		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: pipeline.ApprovalName}}},
 		"weights_named_as_a_submission": {found: with(func(o []attest.Object) []attest.Object {
 			return append(o, attest.Object{Path: pipeline.SubmissionName, Size: 2 << 20, SHA256: sum("weights")})
 		}), want: []attest.Difference{{Kind: attest.DifferenceAdded, Path: pipeline.SubmissionName}}},
@@ -84,22 +85,16 @@ func TestCompare_Refuses(t *testing.T) {
 	require.ErrorIs(t, err, pipeline.ErrUsage)
 }
 
-// A model that was approved with an approval beside it is compared without both.
-func TestCompare_LeavesAnOlderApprovalOut(t *testing.T) {
+// What lies beside an artifact is no part of it, so that no approval can list it.
+func TestApproval_RefusesAnApprovalAsObject(t *testing.T) {
 	t.Parallel()
 	a := sample()
-	a.Artifact.Objects = append(a.Artifact.Objects, attest.Object{Path: attest.ApprovalName, Size: 10, SHA256: sum("old")})
-	slices.SortFunc(a.Artifact.Objects, func(a, b attest.Object) int {
-		if a.Path < b.Path {
-			return -1
-		}
-		return 1
-	})
+	a.Artifact.Objects = append(a.Artifact.Objects, attest.Object{Path: pipeline.ApprovalName, Size: 10, SHA256: sum("old")})
+	slices.SortFunc(a.Artifact.Objects, func(a, b attest.Object) int { return strings.Compare(a.Path, b.Path) })
 	bind(&a)
-	signedBy(t, a, fixed(t))
-	got, err := attest.Compare(&a, objects())
-	require.NoError(t, err)
-	require.Empty(t, got)
+	_, err := a.Sign(t.Context(), fixed(t))
+	require.ErrorIs(t, err, pipeline.ErrInvalid)
+	require.ErrorContains(t, err, "lies beside the artifact")
 }
 
 // Whatever differs is named, once, and nothing that does not.
@@ -199,4 +194,37 @@ func TestSigningRoot(t *testing.T) {
 	require.Equal(t, pipeline.Digest("sha256:7305db9b2abccd706c256db3d97e5ff48d677cfe4d3a5904afb7da0e3950e1e2"), root)
 	_, ok = attest.SigningRoot([]attest.Object{{Path: "a"}})
 	require.False(t, ok)
+}
+
+// A store-bound approval names what was written again, by pins.
+func TestComparePins(t *testing.T) {
+	t.Parallel()
+	a := storeBound()
+	is := func(change func([]attest.Object) []attest.Object) []attest.Object {
+		return change(slices.Clone(a.Artifact.Objects))
+	}
+	first := a.Artifact.Objects[0].Path
+	tests := map[string]struct {
+		objects []attest.Object
+		want    []attest.Difference
+	}{
+		"Same": {is(func(o []attest.Object) []attest.Object {
+			return append(o, attest.Object{Path: pipeline.ApprovalName, Size: 9000, ETag: "x"}, attest.Object{Path: pipeline.SubmissionName, Size: 1})
+		}), nil},
+		"ETag":    {is(func(o []attest.Object) []attest.Object { o[0].ETag = "new"; return o }), []attest.Difference{{Kind: attest.DifferenceChanged, Path: first}}},
+		"Version": {is(func(o []attest.Object) []attest.Object { o[0].VersionID = "v"; return o }), []attest.Difference{{Kind: attest.DifferenceChanged, Path: first}}},
+		"Size":    {is(func(o []attest.Object) []attest.Object { o[0].Size++; return o }), []attest.Difference{{Kind: attest.DifferenceChanged, Path: first}}},
+		"Removed": {is(func(o []attest.Object) []attest.Object { return o[1:] }), []attest.Difference{{Kind: attest.DifferenceRemoved, Path: first}}},
+		"Added": {is(func(o []attest.Object) []attest.Object { return append(o, attest.Object{Path: "zz"}) }),
+			[]attest.Difference{{Kind: attest.DifferenceAdded, Path: "zz"}}},
+	}
+	for name, test := range tests {
+		got, err := attest.ComparePins(&a, test.objects)
+		require.NoError(t, err, name)
+		require.Equal(t, test.want, got, name)
+	}
+	_, err := attest.ComparePins(&a, append(slices.Clone(a.Artifact.Objects), a.Artifact.Objects[0]))
+	require.ErrorIs(t, err, pipeline.ErrUsage)
+	_, err = attest.ComparePins(ptr(sample()), nil)
+	require.ErrorIs(t, err, pipeline.ErrUsage)
 }

@@ -24,7 +24,7 @@ const (
 const (
 	// MaxEnvelope is the size in bytes of the largest envelope that is read. An approval
 	// of [MaxObjects] objects with paths of 150 bytes fits in it.
-	MaxEnvelope = 128 << 20
+	MaxEnvelope = pipeline.ApprovalMax
 	// maxSignatures bounds the signatures of an envelope: each costs a verification.
 	maxSignatures = 16
 )

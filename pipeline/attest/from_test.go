@@ -46,7 +46,7 @@ func person(name string) pipeline.Actor {
 func weighing(verdict pipeline.Verdict, hashed bool) *pipeline.Weighing {
 	w := &pipeline.Weighing{Submission: &pipeline.Submission{}}
 	s := pipeline.Snapshot{}
-	for _, o := range append(objects(), attest.Object{Path: pipeline.SubmissionName, Size: 44}) {
+	for _, o := range append(objects(), attest.Object{Path: pipeline.SubmissionName, Size: 44}, attest.Object{Path: pipeline.ApprovalName, Size: 4000}) {
 		one := pipeline.Object{Path: o.Path, Size: o.Size, ETag: "etag-" + o.Path, VersionID: "v1"}
 		s.Objects = append(s.Objects, one)
 		w.Report.Artifact.Objects = append(w.Report.Artifact.Objects, pipeline.ArtifactObject{Object: one, Pinned: true})

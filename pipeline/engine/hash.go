@@ -84,7 +84,7 @@ func (r *run) hashAll(ctx context.Context) error {
 // unhashed counts objects of the artifact that have no digest.
 func (r *run) unhashed() (n int) {
 	for i, o := range r.snapshot.Objects {
-		if r.objects[i].reading.SHA256 == "" && o.Path != pipeline.SubmissionName {
+		if r.objects[i].reading.SHA256 == "" && !o.Apart() {
 			n++
 		}
 	}
@@ -94,7 +94,7 @@ func (r *run) unhashed() (n int) {
 // hashJobs lists what is still to be hashed, the longest first, and how many bytes that is.
 func (r *run) hashJobs() (jobs []hashJob, bytes int64) {
 	for i, o := range r.snapshot.Objects {
-		if o.Path == pipeline.SubmissionName {
+		if o.Apart() {
 			continue
 		}
 		pieces := r.pieces(o)
@@ -403,7 +403,7 @@ func (r *run) content(a *pipeline.Artifact) {
 	var read, stored bool
 	for i := range r.objects {
 		o := &r.objects[i].reading
-		if o.SHA256 == "" || o.Path == pipeline.SubmissionName {
+		if o.SHA256 == "" || o.Apart() {
 			continue
 		}
 		sums[o.Path] = string(o.SHA256[len("sha256:"):])

@@ -68,7 +68,7 @@ func (r *run) inspect(ctx context.Context, o pipeline.Object, wish int64, wished
 	if err := f.begin(ctx, wish); err != nil {
 		return err
 	}
-	if r.req.Hash && int64(len(f.head)) == o.Size && o.Path != pipeline.SubmissionName {
+	if r.req.Hash && int64(len(f.head)) == o.Size && !o.Apart() {
 		out.reading.SHA256 = pipeline.DigestBytes(f.head)
 	}
 	if size, ok := pointer(f.head, o.Size); ok {

@@ -27,7 +27,7 @@ import (
 )
 
 // Marker is the name under which the approval lies beside what it approves.
-const Marker = "weighbridge.approval.json"
+const Marker = pipeline.ApprovalName
 
 // Object is an approved object.
 type Object struct {
@@ -213,10 +213,10 @@ func list(ctx context.Context, s pipeline.Store) (objects map[string]pipeline.Ob
 			return nil, nil, err
 		}
 		for _, o := range page.Objects {
-			switch o.Path {
-			case Marker:
+			switch {
+			case o.Path == Marker:
 				marker = &o
-			case pipeline.SubmissionName:
+			case o.Apart():
 			default:
 				objects[o.Path] = o
 			}

@@ -140,6 +140,9 @@ func verdictSuite(r *pipeline.Report) junitSuite {
 	}}}
 	if r.Case != nil {
 		s.Properties.All = append(s.Properties.All, junitProperty{"case", r.Case.ID.String()})
+		if held := bound(r.Case); held != "" {
+			s.Properties.All = append(s.Properties.All, junitProperty{"approval", held})
+		}
 	}
 	c := junitCase{Name: "verdict", Class: "weighbridge.verdict"}
 	lines := []string{strings.ToUpper(string(r.Verdict)) + ": " + cmp.Or(verdicts[r.Verdict], "no verdict")}

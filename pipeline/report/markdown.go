@@ -459,10 +459,30 @@ func caseLine(c *pipeline.CaseRef) string {
 		return "not queued: no database was named"
 	}
 	text := "`" + c.ID.String() + "`, " + prose(shown(words(c.State), mostCell))
+	if held := bound(c); held != "" {
+		text += "; " + prose(held)
+	}
 	if n := len(c.SameStructure); n > 0 {
 		text += "; " + plural(int64(n), "other case") + " of the same structure or matrices"
 	}
 	return text
+}
+
+// bound says what an approval or a clearance holds for, "" where the case has neither.
+func bound(c *pipeline.CaseRef) string {
+	var text string
+	switch c.Bound {
+	case pipeline.BoundStore:
+		text = "store-bound: it holds while nothing in this place changes, because the bytes were not hashed"
+	case pipeline.BoundContent:
+		text = "bound to the bytes"
+	default:
+		return ""
+	}
+	if c.Signed != nil && *c.Signed {
+		return text + "; signed"
+	}
+	return text + "; not signed"
 }
 
 // enforced lists what enforced rules found, by effect.

@@ -84,6 +84,7 @@ type sarifRunNotes struct {
 	Verdict    pipeline.Verdict `json:"verdict"`
 	PinDigest  pipeline.Digest  `json:"pinDigest,omitempty"`
 	Case       string           `json:"case,omitempty"`
+	Approval   string           `json:"approval,omitempty"`
 	LeftOut    int              `json:"resultsLeftOut"`
 	Disclaimer string           `json:"disclaimer"`
 }
@@ -200,7 +201,7 @@ func sarifOf(r *pipeline.Report) sarifLog {
 	whole := !slices.ContainsFunc(r.Inspections, func(i pipeline.Inspection) bool { return i.Status == pipeline.InspectionFailed })
 	notes := sarifRunNotes{Source: Clean(r.Artifact.Source), AsOf: r.AsOf, Verdict: r.Verdict, PinDigest: r.Artifact.PinDigest, LeftOut: left, Disclaimer: r.Disclaimer}
 	if r.Case != nil {
-		notes.Case = r.Case.ID.String()
+		notes.Case, notes.Approval = r.Case.ID.String(), bound(r.Case)
 	}
 	return sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{{
 		Tool:              sarifTool{sarifDriver{Name: cmp.Or(r.Tool.Name, "weighbridge"), Version: r.Tool.Version, Rules: s.rules}},

@@ -34,7 +34,8 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pipeline.Basis]():            {pipeline.BasisMeasured, pipeline.BasisAttested, pipeline.BasisParsed, pipeline.BasisEstimated, pipeline.BasisDeclared},
 	reflect.TypeFor[pipeline.Likeness]():         {pipeline.LikeStructure, pipeline.LikeMatrices},
 	reflect.TypeFor[pipeline.State](): {pipeline.StateOpen, pipeline.StateClaimed, pipeline.StateApproved, pipeline.StateRejected,
-		pipeline.StateChangesRequested, pipeline.StateCleared, pipeline.StateSuperseded, pipeline.StateExpired},
+		pipeline.StateChangesRequested, pipeline.StateCleared, pipeline.StateSuperseded, pipeline.StateExpired, pipeline.StateRevoked},
+	reflect.TypeFor[pipeline.ApprovalBound](): {pipeline.BoundContent, pipeline.BoundStore},
 }
 
 func schemaOf(t reflect.Type) map[string]any {

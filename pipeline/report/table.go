@@ -40,6 +40,9 @@ func Table(w io.Writer, r *pipeline.Report) error {
 		t.row("Case", "not queued: no database was named")
 	} else {
 		t.row("Case", "%s, %s", r.Case.ID, words(r.Case.State))
+		if held := bound(r.Case); held != "" {
+			t.row("", "%s", held)
+		}
 		t.sameStructure(r.Case.SameStructure)
 	}
 	t.cost(r.Cost)

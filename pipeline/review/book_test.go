@@ -99,6 +99,10 @@ func (b *book) apply(change pipeline.CaseChange) error {
 		switch e.Kind {
 		case pipeline.EventApproved, pipeline.EventRejected, pipeline.EventCleared:
 			b.settled[id] = head
+		case pipeline.EventRevoked:
+			if change.Case.State == pipeline.StateRevoked {
+				b.settled[id] = head
+			}
 		}
 	}
 	b.cases[id] = change.Case

@@ -21,6 +21,7 @@ var (
 	_ pipeline.CaseRecorder   = (*Desk)(nil)
 	_ pipeline.CaseRejudger   = (*Desk)(nil)
 	_ pipeline.CaseDecider    = (*Desk)(nil)
+	_ pipeline.CaseAttester   = (*Desk)(nil)
 	_ pipeline.ApprovalFinder = (*Desk)(nil)
 )
 
@@ -96,6 +97,20 @@ func (d *Desk) Comment(ctx context.Context, req pipeline.Remark) (pipeline.Case,
 func (d *Desk) Decide(ctx context.Context, req pipeline.Ballot) (pipeline.Case, error) {
 	return d.amend(ctx, req.Case, req.Actor, func(a act, f pipeline.CaseFile) (pipeline.CaseChange, error) {
 		return decide(a, f, req)
+	})
+}
+
+// Attest implements [pipeline.CaseAttester].
+func (d *Desk) Attest(ctx context.Context, signed pipeline.Attestation, by pipeline.Actor) (pipeline.Case, error) {
+	return d.amend(ctx, signed.Case, by, func(a act, f pipeline.CaseFile) (pipeline.CaseChange, error) {
+		return attest(a, f, signed)
+	})
+}
+
+// Revoke implements [pipeline.CaseAttester].
+func (d *Desk) Revoke(ctx context.Context, req pipeline.Ballot) (pipeline.Case, error) {
+	return d.amend(ctx, req.Case, req.Actor, func(a act, f pipeline.CaseFile) (pipeline.CaseChange, error) {
+		return revoke(a, f, req)
 	})
 }
 
@@ -181,6 +196,8 @@ func rule(q pipeline.ApprovalQuery, files []pipeline.CaseFile, now time.Time) pi
 		switch c := f.Case; {
 		case c.State == pipeline.StateRejected:
 			return pipeline.Ruling{Kind: pipeline.RulingRejected, Case: &c}
+		case c.State == pipeline.StateRevoked:
+			return pipeline.Ruling{Kind: pipeline.RulingRevoked, Case: &c}
 		case c.State == pipeline.StateCleared && pins && q.Verdict == pipeline.VerdictClear:
 			return pipeline.Ruling{Kind: pipeline.RulingCleared, Case: &c}
 		case c.State == pipeline.StateApproved && !ended(c, now) && f.Settled != nil && c.Verdict.Stronger(q.Verdict) == c.Verdict:

@@ -102,6 +102,9 @@ func (b *bundle) place(state pipeline.State) pipeline.Case {
 		c = b.must(b.decide(c.ID, ada, pipeline.DecisionReject))
 	case pipeline.StateChangesRequested:
 		c = b.must(b.decide(c.ID, ada, pipeline.DecisionChanges))
+	case pipeline.StateRevoked:
+		b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+		c = b.must(b.desk.Revoke(b.Context(), ballot(c.ID, ada, "")))
 	case pipeline.StateSuperseded:
 		b.record(weighing("2", "2", pipeline.VerdictReview))
 		c = b.book.cases[c.ID]
@@ -128,6 +131,7 @@ func TestDesk_Transitions(t *testing.T) {
 		changes, approved  = pipeline.StateChangesRequested, pipeline.StateApproved
 		rejected, cleared  = pipeline.StateRejected, pipeline.StateCleared
 		superseded, expire = pipeline.StateSuperseded, pipeline.StateExpired
+		revoked            = pipeline.StateRevoked
 	)
 	actions := []struct {
 		name string
@@ -155,28 +159,34 @@ func TestDesk_Transitions(t *testing.T) {
 		{"Comment", func(b *bundle, id uuid.UUID) (pipeline.Case, error) {
 			return b.desk.Comment(b.Context(), pipeline.Remark{Case: id, Actor: sub, Text: "please look"})
 		}, map[pipeline.State]pipeline.State{open: open, claimed: claimed, changes: changes, approved: approved,
-			rejected: rejected, cleared: cleared, superseded: superseded, expire: expire}},
+			rejected: rejected, cleared: cleared, superseded: superseded, expire: expire, revoked: revoked}},
+		{"Attest", func(b *bundle, id uuid.UUID) (pipeline.Case, error) {
+			return b.desk.Attest(b.Context(), pipeline.Attestation{Case: id, Settled: b.book.settled[id], Bound: pipeline.BoundStore}, bob)
+		}, map[pipeline.State]pipeline.State{approved: approved, cleared: cleared}},
+		{"Revoke", func(b *bundle, id uuid.UUID) (pipeline.Case, error) {
+			return b.desk.Revoke(b.Context(), ballot(id, sub, ""))
+		}, map[pipeline.State]pipeline.State{approved: revoked, cleared: revoked, rejected: rejected, expire: expire}},
 		{"JudgedTheSame", func(b *bundle, id uuid.UUID) (pipeline.Case, error) {
 			return b.desk.Record(b.Context(), weighing("1", "1", b.book.cases[id].Verdict), ada)
 		}, map[pipeline.State]pipeline.State{open: open, claimed: claimed, changes: changes, approved: approved,
-			rejected: rejected, cleared: cleared, superseded: open, expire: open}},
+			rejected: rejected, cleared: cleared, superseded: open, expire: open, revoked: revoked}},
 		{"JudgedBlock", func(b *bundle, _ uuid.UUID) (pipeline.Case, error) {
 			return b.desk.Record(b.Context(), weighing("1", "1", pipeline.VerdictBlock), ada)
 		}, map[pipeline.State]pipeline.State{open: open, claimed: claimed, changes: open, approved: open,
-			rejected: open, cleared: open, superseded: open, expire: open}},
+			rejected: open, cleared: open, superseded: open, expire: open, revoked: open}},
 		{"JudgedClear", func(b *bundle, _ uuid.UUID) (pipeline.Case, error) {
 			return b.desk.Record(b.Context(), weighing("1", "1", pipeline.VerdictClear), ada)
 		}, map[pipeline.State]pipeline.State{open: cleared, claimed: cleared, changes: open, approved: cleared,
-			rejected: open, cleared: cleared, superseded: cleared, expire: cleared}},
+			rejected: open, cleared: cleared, superseded: cleared, expire: cleared, revoked: open}},
 		{"OtherHeadersUnderTheSamePins", func(b *bundle, id uuid.UUID) (pipeline.Case, error) {
 			return b.desk.Record(b.Context(), weighing("1", "other", b.book.cases[id].Verdict), ada)
 		}, map[pipeline.State]pipeline.State{open: open, claimed: claimed, changes: open, approved: open,
-			rejected: open, cleared: cleared, superseded: open, expire: open}},
+			rejected: open, cleared: cleared, superseded: open, expire: open, revoked: open}},
 		{"NewerPins", func(b *bundle, id uuid.UUID) (pipeline.Case, error) {
 			_, err := b.desk.Record(b.Context(), weighing("3", "3", pipeline.VerdictReview), ada)
 			return b.book.cases[id], err
 		}, map[pipeline.State]pipeline.State{open: superseded, claimed: superseded, changes: superseded, approved: approved,
-			rejected: rejected, cleared: cleared, superseded: superseded, expire: expire}},
+			rejected: rejected, cleared: cleared, superseded: superseded, expire: expire, revoked: revoked}},
 	}
 	for _, action := range actions {
 		for _, from := range pipeline.States() {
@@ -187,6 +197,11 @@ func TestDesk_Transitions(t *testing.T) {
 				events := len(b.book.events)
 				after, err := action.do(b, before.ID)
 				want, legal := action.to[from]
+				if !legal && action.name == "Attest" {
+					require.ErrorIs(t, err, pipeline.ErrConflict)
+					require.Len(t, b.book.events, events)
+					return
+				}
 				if !legal {
 					require.ErrorIs(t, err, pipeline.ErrTransition)
 					require.ErrorContains(t, err, "legal now: ")
@@ -490,6 +505,16 @@ func TestDesk_ApprovalFor(t *testing.T) {
 		{"Open", func(b *bundle) { b.place(pipeline.StateOpen) }, review1(), pipeline.RulingWaiting},
 		{"Approved", func(b *bundle) { b.place(pipeline.StateApproved) }, review1(), pipeline.RulingApproved},
 		{"Rejected", func(b *bundle) { b.place(pipeline.StateRejected) }, review1(), pipeline.RulingRejected},
+		{"Revoked", func(b *bundle) { b.place(pipeline.StateRevoked) }, review1(), pipeline.RulingRevoked},
+		{"RevokedAndClearNow", func(b *bundle) { b.place(pipeline.StateRevoked) }, weighing("1", "1", pipeline.VerdictClear), pipeline.RulingRevoked},
+		{"RevokedElsewhereSince", func(b *bundle) {
+			c := b.record(hashed(review1()))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.now = b.now.Add(time.Hour)
+			c = b.record(elsewhere(hashed(weighing("9", "9", pipeline.VerdictReview))))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.must(b.desk.Revoke(b.Context(), ballot(c.ID, bob, "")))
+		}, hashed(review1()), pipeline.RulingRevoked},
 		{"Cleared", func(b *bundle) { b.place(pipeline.StateCleared) }, weighing("1", "1", pipeline.VerdictClear), pipeline.RulingCleared},
 		{"ClearedOnceButNotNow", func(b *bundle) { b.place(pipeline.StateCleared) }, review1(), pipeline.RulingWaiting},
 		{"OtherPins", func(b *bundle) { b.place(pipeline.StateApproved) }, weighing("2", "1", pipeline.VerdictReview), pipeline.RulingNone},
@@ -616,4 +641,53 @@ func TestDesk_Offices(t *testing.T) {
 	c, err := b.desk.Rejudge(t.Context(), c.ID, w, ada)
 	require.NoError(t, err)
 	require.Equal(t, pipeline.StateOpen, c.State)
+}
+
+// A revocation is a decision in a round of its own, and the case is not cleared by judging
+// it again.
+func TestDesk_Revoke(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.place(pipeline.StateApproved)
+	settled := b.book.settled[c.ID]
+	for name, change := range map[string]func(*pipeline.Ballot){
+		"NoReason":     func(v *pipeline.Ballot) { v.Reason = "" },
+		"NoComment":    func(v *pipeline.Ballot) { v.Comment = " " },
+		"StaleVersion": func(v *pipeline.Ballot) { v.Version = 1 },
+		"TheSystem":    func(v *pipeline.Ballot) { v.Actor = pipeline.SystemActor() },
+		"NoCase":       func(v *pipeline.Ballot) { v.Case = uuid.UUID{} },
+	} {
+		vote := ballot(c.ID, ada, "")
+		change(&vote)
+		_, err := b.desk.Revoke(t.Context(), vote)
+		require.Error(t, err, name)
+	}
+	c = b.must(b.desk.Revoke(t.Context(), ballot(c.ID, ada, "")))
+	require.Equal(t, "opened claimed decided approved decided revoked", b.kinds(c.ID))
+	require.EqualValues(t, 2, c.Round)
+	require.Equal(t, pipeline.DecisionRevoke, b.book.decisions[c.ID][1].Kind)
+	var said struct{ Settled pipeline.AuditHead }
+	require.NoError(t, json.Unmarshal(b.book.events[len(b.book.events)-1].Data, &said))
+	require.Equal(t, settled, said.Settled, "the event names the settlement that was taken back")
+
+	b.record(weighing("1", "1", pipeline.VerdictClear))
+	require.Equal(t, pipeline.StateOpen, b.book.cases[c.ID].State)
+	c = b.must(b.decide(c.ID, bob, pipeline.DecisionApprove))
+	require.Equal(t, pipeline.StateApproved, c.State)
+}
+
+// What was signed for an earlier settlement is no signature of the present one.
+func TestDesk_AttestsTheSettlementThatHolds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.place(pipeline.StateApproved)
+	signed := pipeline.Attestation{Case: c.ID, Settled: b.book.settled[c.ID], Digest: digest("envelope"), Bound: pipeline.BoundContent, KeyIDs: []string{"k"}}
+	b.must(b.desk.Attest(t.Context(), signed, ada))
+	require.Equal(t, "opened claimed decided approved attested", b.kinds(c.ID))
+	require.Contains(t, string(b.book.events[4].Data), string(signed.Digest))
+	b.record(weighing("1", "1", pipeline.VerdictBlock))
+	b.record(weighing("1", "1", pipeline.VerdictReview))
+	b.must(b.decide(c.ID, bob, pipeline.DecisionApprove))
+	_, err := b.desk.Attest(t.Context(), signed, ada)
+	require.ErrorIs(t, err, pipeline.ErrConflict)
 }

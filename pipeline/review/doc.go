@@ -17,10 +17,12 @@
 //	open, claimed, changes_requested  changes                  changes_requested
 //	open, claimed, changes_requested  newer pins recorded      superseded
 //	approved                          the term ends            expired
+//	approved, cleared                 revoke                   revoked
+//	approved, cleared                 sign                     the same
 //	open, claimed                     re-judged, now clear     cleared
 //	changes_requested                 re-judged, changed       open
 //	approved, cleared                 re-judged, changed       open, or cleared where it is clear now
-//	rejected                          re-judged, changed       open
+//	rejected, revoked                 re-judged, changed       open
 //	superseded, expired               recorded again           open, or cleared where it is clear now
 //	any                               comment                  the same
 //
@@ -36,8 +38,11 @@
 //     it, and is no lock. Another person's claim can be taken over, as an event.
 //   - Claiming a case after changes were requested begins a new round, so that who
 //     asked for the changes can vote again.
-//   - Once a person rejected a case, or asked for changes, re-judging alone never
-//     clears it: it goes back to open and a person settles it.
+//   - Once a person rejected a case, asked for changes or revoked it, re-judging alone
+//     never clears it: it goes back to open and a person settles it.
+//   - Anybody may revoke, the submitter too: it only closes. It is a decision of a round
+//     of its own, so that those who approved may take it back. Of a case that was settled
+//     and is open again, the approvals that were signed before are revoked, as an event.
 //   - A quorum of two_and_legal is three people, one of whom holds the role legal.
 //   - A block or an inconclusive verdict needs two approvals whatever the rules say,
 //     and every one of them names a number of parameters in its comment, not below

@@ -29,6 +29,8 @@ type draft struct {
 	data     []details
 	decision *pipeline.Decision
 	comments []pipeline.Comment
+	// attestation is set where an approval was signed.
+	attestation *pipeline.Attestation
 }
 
 func newDraft(a act, c pipeline.Case) *draft {
@@ -73,7 +75,7 @@ func (d *draft) claim() {
 
 // change seals the draft.
 func (d *draft) change() (pipeline.CaseChange, error) {
-	out := pipeline.CaseChange{Case: d.c, Decision: d.decision, Comments: d.comments}
+	out := pipeline.CaseChange{Case: d.c, Decision: d.decision, Comments: d.comments, Attestation: d.attestation}
 	d.data[len(d.data)-1]["seal"] = d.c.Seal()
 	for i, kind := range d.kinds {
 		data, err := pipeline.CanonicalJSON(d.data[i])

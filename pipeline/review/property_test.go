@@ -81,6 +81,14 @@ func anySequence(ctx context.Context, t *rapid.T) {
 			}
 			_, _ = desk.Decide(ctx, vote)
 		},
+		"revoke": func(t *rapid.T) {
+			c := pick()
+			_, _ = desk.Revoke(ctx, ballot(c.ID, people.Draw(t, "who"), ""))
+		},
+		"attest": func(t *rapid.T) {
+			c := pick()
+			_, _ = desk.Attest(ctx, pipeline.Attestation{Case: c.ID, Settled: b.settled[c.ID]}, people.Draw(t, "who"))
+		},
 		"wait": func(t *rapid.T) {
 			now = now.Add(40 * time.Minute)
 			_, err := desk.Expire(ctx)
@@ -127,7 +135,7 @@ func hold(t *rapid.T, b *book, before []pipeline.Case, events []pipeline.AuditEv
 			require.Equal(t, c.Seal(), last.Seal)
 		}
 		if known && !old.State.Undecided() && c.State != old.State {
-			require.True(t, kinds[pipeline.EventReopened] || kinds[pipeline.EventExpired], "%s became %s by %v", old.State, c.State, kinds)
+			require.True(t, kinds[pipeline.EventReopened] || kinds[pipeline.EventExpired] || kinds[pipeline.EventRevoked], "%s became %s by %v", old.State, c.State, kinds)
 		}
 		checkCase(t, b, c, now)
 	}
@@ -168,7 +176,7 @@ func checkCase(t *rapid.T, b *book, c pipeline.Case, now time.Time) {
 	voted := map[ballotKey]bool{}
 	people, legal, refused := 0, false, false
 	for _, d := range b.decisions[c.ID] {
-		require.False(t, d.Actor.Same(c.Submitter), "the submitter never votes")
+		require.False(t, d.Actor.Same(c.Submitter) && d.Kind != pipeline.DecisionRevoke, "the submitter never votes")
 		key := ballotKey{d.Round, d.Actor.Key()}
 		require.False(t, voted[key], "nobody votes twice")
 		voted[key] = true

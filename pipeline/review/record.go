@@ -108,7 +108,7 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 	d.event(pipeline.EventRejudged, data)
 
 	switch was.State {
-	case pipeline.StateChangesRequested, pipeline.StateRejected, pipeline.StateCleared:
+	case pipeline.StateChangesRequested, pipeline.StateRejected, pipeline.StateRevoked, pipeline.StateCleared:
 		if why != "" && (was.State != pipeline.StateCleared || !nowClear) {
 			d.reopen(why)
 		}
@@ -158,7 +158,7 @@ func difference(was, is pipeline.Case) string {
 	}
 }
 
-// refused reports whether a person ever rejected the case or asked for changes.
+// refused reports whether a person ever rejected the case, asked for changes or revoked it.
 func refused(f pipeline.CaseFile) bool {
 	return slices.ContainsFunc(f.Decisions, func(d pipeline.Decision) bool { return d.Kind != pipeline.DecisionApprove })
 }

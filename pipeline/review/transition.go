@@ -20,6 +20,7 @@ const (
 	ActionApprove  Action = "approve"
 	ActionReject   Action = "reject"
 	ActionChanges  Action = "request changes"
+	ActionRevoke   Action = "revoke"
 )
 
 // Legal lists what people can do with a case in a state. Who of them may is another
@@ -30,6 +31,8 @@ func Legal(state pipeline.State) []Action {
 		return []Action{ActionClaim, ActionApprove, ActionReject, ActionChanges, ActionComment}
 	case pipeline.StateClaimed:
 		return []Action{ActionRelease, ActionTakeOver, ActionApprove, ActionReject, ActionChanges, ActionComment}
+	case pipeline.StateApproved, pipeline.StateCleared:
+		return []Action{ActionRevoke, ActionComment}
 	default:
 		return []Action{ActionComment}
 	}

@@ -56,7 +56,10 @@ func (db *DB) VerifyAudit(ctx context.Context, earlier *pipeline.AuditHead) (pip
 		if err := v.cases(ctx, r); err != nil {
 			return err
 		}
-		return v.decisions(ctx, r)
+		if err := v.decisions(ctx, r); err != nil {
+			return err
+		}
+		return v.attestations(ctx, r)
 	})
 	return v.head, err
 }
@@ -65,8 +68,9 @@ func (db *DB) VerifyAudit(ctx context.Context, earlier *pipeline.AuditHead) (pip
 type verifier struct {
 	head    pipeline.AuditHead
 	earlier *pipeline.AuditHead
-	// opened and decided count the events that begin a case and record a vote.
-	opened, decided int64
+	// opened, decided and attested count the events that begin a case, record a vote, and
+	// record a signed approval.
+	opened, decided, attested int64
 }
 
 func (v *verifier) log(ctx context.Context, r *queries.Queries) error {
@@ -109,6 +113,8 @@ func (v *verifier) event(row queries.AuditEvent) error {
 	switch e.Kind {
 	case pipeline.EventDecided:
 		v.decided++
+	case pipeline.EventAttested:
+		v.attested++
 	case pipeline.EventOpened, pipeline.EventCleared:
 		if said := readData(e.Data); said.Version == 1 {
 			v.opened++
@@ -130,6 +136,8 @@ type data struct {
 	Version  int64           `json:"version"`
 	Seal     pipeline.Digest `json:"seal"`
 	Decision json.RawMessage `json:"decision"`
+	// Attestation is that of a signed approval.
+	Attestation json.RawMessage `json:"attestation"`
 }
 
 // readData reads what an event says. What cannot be read says nothing, and then

@@ -236,7 +236,7 @@ func caseFile(ctx context.Context, r *queries.Queries, row queries.Case) (pipeli
 
 // apply writes one change: its events, the case, the decision and the comments.
 func (t *tx) apply(ctx context.Context, change pipeline.CaseChange) error {
-	var settled, decided *int64
+	var settled, decided, attested *int64
 	for _, e := range change.Events {
 		next, head, err := t.head.Append(e)
 		if err != nil {
@@ -251,8 +251,14 @@ func (t *tx) apply(ctx context.Context, change pipeline.CaseChange) error {
 		switch next.Kind {
 		case pipeline.EventApproved, pipeline.EventRejected, pipeline.EventCleared:
 			settled = &next.Seq
+		case pipeline.EventRevoked:
+			if change.Case.State == pipeline.StateRevoked {
+				settled = &next.Seq
+			}
 		case pipeline.EventDecided:
 			decided = &next.Seq
+		case pipeline.EventAttested:
+			attested = &next.Seq
 		}
 	}
 	if err := t.put(ctx, change.Case, settled); err != nil {
@@ -260,6 +266,11 @@ func (t *tx) apply(ctx context.Context, change pipeline.CaseChange) error {
 	}
 	if d := change.Decision; d != nil {
 		if err := t.vote(ctx, d, decided); err != nil {
+			return err
+		}
+	}
+	if change.Attestation != nil {
+		if err := t.sign(ctx, change.Attestation, attested); err != nil {
 			return err
 		}
 	}

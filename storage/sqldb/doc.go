@@ -8,7 +8,8 @@
 // lock before it reads what it decides on, so that two changes never see the same
 // state.
 //
-// The audit log, the decisions and the comments refuse UPDATE and DELETE by trigger.
+// The audit log, the decisions, the comments and the signed approvals refuse UPDATE and
+// DELETE by trigger.
 // Every event holds the hash of the one before, and the last event of each change
 // holds a seal over its case, so that [DB.VerifyAudit] finds a case that was edited
 // beside the log.

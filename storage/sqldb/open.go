@@ -21,12 +21,13 @@ type DB struct {
 }
 
 var (
-	_ pipeline.CaseBook        = (*DB)(nil)
-	_ pipeline.CaseReader      = (*DB)(nil)
-	_ pipeline.KeptReader      = (*DB)(nil)
-	_ pipeline.StructureFinder = (*DB)(nil)
-	_ pipeline.Inventory       = (*DB)(nil)
-	_ pipeline.AuditLog        = (*DB)(nil)
+	_ pipeline.CaseBook          = (*DB)(nil)
+	_ pipeline.CaseReader        = (*DB)(nil)
+	_ pipeline.KeptReader        = (*DB)(nil)
+	_ pipeline.StructureFinder   = (*DB)(nil)
+	_ pipeline.Inventory         = (*DB)(nil)
+	_ pipeline.AttestationReader = (*DB)(nil)
+	_ pipeline.AuditLog          = (*DB)(nil)
 )
 
 // Open opens the database that dsn names and brings its schema up to date. dsn is

@@ -269,6 +269,7 @@ func conditions(f pipeline.CaseFilter) (where string, args []any, err error) {
 	equal("family", f.Family)
 	equal("submitter", f.Submitter)
 	equal("fingerprint", f.Fingerprint)
+	equal("content_digest", string(f.Content))
 	if f.Text != "" {
 		pattern := arg("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(lowerASCII(f.Text)) + "%")
 		terms = append(terms, fmt.Sprintf(`(lower(source) LIKE %[1]s ESCAPE '\' OR lower(family) LIKE %[1]s ESCAPE '\' OR lower(submitter) LIKE %[1]s ESCAPE '\')`, pattern))

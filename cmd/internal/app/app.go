@@ -41,7 +41,8 @@ type App struct {
 	Settings config.Settings
 	Logger   hclog.Logger
 	Observer engine.Observer
-	// Now tells the time, for the age of lists; nil stands for the end of the as-of day.
+	// Now tells the time, for the queue and the age of lists. Where it is nil, the queue goes
+	// by the system, and lists by the end of the as-of day.
 	Now func() time.Time
 	// Inventory knows the models that were checked before; nil where no queue was opened.
 	Inventory pipeline.Inventory
@@ -212,5 +213,9 @@ func (a *App) openQueue(ctx context.Context) (*Queue, error) {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
 	a.Inventory = db
-	return &Queue{Desk: review.New(db), DB: db}, nil
+	var options []review.Option
+	if a.Now != nil {
+		options = append(options, review.WithClock(a.Now))
+	}
+	return &Queue{Desk: review.New(db, options...), DB: db}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weighbridge/cmd/internal/config"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/attest"
 )
@@ -27,33 +28,47 @@ type approvalFlags struct {
 func (a *approvalFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&a.approval, "approval", "", "file with the signed approval")
-	f.StringVar(&a.trust, "trust", "", "file of the keys whose signatures count")
+	f.StringVar(&a.trust, "trust", "", "file of the keys whose signatures count (or "+config.EnvTrust+")")
 	f.StringVar(&a.key, "key", "", "file with the one public key whose signatures count, in place of --trust")
-	f.StringVar(&a.revocations, "revocations", "", "signed list of revoked approvals")
+	f.StringVar(&a.revocations, "revocations", "", "signed list of revoked approvals (or "+config.EnvRevocations+")")
+}
+
+// fill takes from the settings what no flag gave. A public key on the command line is
+// meant in place of any trust file.
+func (a *approvalFlags) fill(from config.Approvals) {
+	if a.trust == "" && a.key == "" {
+		a.trust = from.Trust
+	}
+	if a.revocations == "" {
+		a.revocations = from.Revocations
+	}
+}
+
+// load reads the trusted keys and the list of revocations, nil where none is named.
+func (a *approvalFlags) load(ctx context.Context, now time.Time) (*attest.Revocations, error) {
+	if (a.trust == "") == (a.key == "") {
+		return nil, usage("name the trusted keys with --trust FILE, or one public key with --key FILE")
+	}
+	var err error
+	if a.trusted, err = a.readTrust(); err != nil || a.revocations == "" {
+		return nil, err
+	}
+	e, err := readEnvelope(a.revocations, "list of revocations")
+	if err != nil {
+		return nil, err
+	}
+	return a.trusted.VerifyRevocations(ctx, e, now)
 }
 
 // verify reads the approval and holds it against keys, term and revocations.
 func (a *approvalFlags) verify(ctx context.Context, now time.Time) (attest.Verified, *attest.Envelope, error) {
 	none := attest.Verified{}
-	switch {
-	case a.approval == "":
+	if a.approval == "" {
 		return none, nil, usage("name the signed approval with --approval FILE")
-	case (a.trust == "") == (a.key == ""):
-		return none, nil, usage("name the trusted keys with --trust FILE, or one public key with --key FILE")
 	}
-	var err error
-	if a.trusted, err = a.readTrust(); err != nil {
+	revoked, err := a.load(ctx, now)
+	if err != nil {
 		return none, nil, err
-	}
-	var revoked *attest.Revocations
-	if a.revocations != "" {
-		e, err := readEnvelope(a.revocations, "list of revocations")
-		if err != nil {
-			return none, nil, err
-		}
-		if revoked, err = a.trusted.VerifyRevocations(ctx, e, now); err != nil {
-			return none, nil, err
-		}
 	}
 	e, err := readEnvelope(a.approval, "approval")
 	if err != nil {
@@ -103,7 +118,7 @@ func refusedAs(err error) int {
 		}
 	}
 	for _, one := range []error{attest.ErrClock, attest.ErrNotBegun, attest.ErrExpired, attest.ErrOtherBytes, attest.ErrOtherSubmission,
-		attest.ErrStrongerVerdict, attest.ErrStoreBound, attest.ErrNotApproved, pipeline.ErrChanged} {
+		attest.ErrStrongerVerdict, attest.ErrStoreBound, attest.ErrNotApproved, pipeline.ErrChanged, &pipeline.Error{Code: gateNotSigned}} {
 		if errors.Is(err, one) {
 			return exitReview
 		}

@@ -11,6 +11,7 @@ import (
 	"weighbridge/cmd/internal/app"
 	"weighbridge/cmd/internal/config"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/attest"
 	"weighbridge/pipeline/report"
 )
 
@@ -86,14 +87,19 @@ with --format json it is JSON on standard output.
 With --hash every byte is read once, and the content digest names the bytes wherever they
 lie. A SHA-256 that the store holds for a whole object is taken without reading it; the
 report's content_basis says so.
+
+Where a queue and a signing key are named, a case that is cleared, or was approved before, is
+signed where it is not yet.
 ` + exitHelp,
 		Example: `  weighbridge check s3://staging/llama-3-70b/
   weighbridge check ./my-model --pack seed-article --format json
   weighbridge check ./my-model --report markdown=comment.md --report sarif=weighbridge.sarif`,
 		Args: exactly("SOURCE"),
 	}
+	var sign signing
 	j.addFlags(cmd, &c.settings)
 	j.addDayFlag(cmd)
+	sign.add(cmd, &c.settings)
 	f := formatFlag(cmd, report.FormatNames()...)
 	var files reportFiles
 	cmd.Flags().Var(&files, "report", "also write the report as FORMAT to FILE, given as FORMAT=FILE; may be repeated")
@@ -102,7 +108,7 @@ report's content_basis says so.
 		if err != nil {
 			return err
 		}
-		w, queue, err := c.weigh(cmd.Context(), run)
+		w, queue, err := c.weigh(cmd.Context(), run, &sign)
 		if err != nil {
 			return err
 		}
@@ -122,7 +128,7 @@ report's content_basis says so.
 
 // weigh runs a source and queues the case where a queue is named. The queue is opened
 // first, so that a database that cannot be written costs no reading.
-func (c *cli) weigh(ctx context.Context, run app.Run) (*pipeline.Weighing, *app.Queue, error) {
+func (c *cli) weigh(ctx context.Context, run app.Run, sign *signing) (*pipeline.Weighing, *app.Queue, error) {
 	bars := c.progress()
 	defer bars.stop()
 	a, err := c.app(bars)
@@ -130,8 +136,12 @@ func (c *cli) weigh(ctx context.Context, run app.Run) (*pipeline.Weighing, *app.
 		return nil, nil, err
 	}
 	var queue *app.Queue
+	var key *attest.PrivateKey
 	if a.Settings.DB != "" {
 		if err := a.Settings.Who().Validate(); err != nil {
+			return nil, nil, err
+		}
+		if key, err = c.key(ctx, sign, a.Settings.Approvals); err != nil {
 			return nil, nil, err
 		}
 		if queue, err = a.OpenQueue(ctx); err != nil {
@@ -141,7 +151,10 @@ func (c *cli) weigh(ctx context.Context, run app.Run) (*pipeline.Weighing, *app.
 	}
 	w, err := a.Weigh(ctx, run)
 	if err == nil && queue != nil {
-		err = record(ctx, queue, w, a.Settings.Who())
+		err = c.record(ctx, queue, w, a.Settings.Who(), key)
+		if err == nil {
+			err = c.keepCheckpoint(ctx, a, queue, sign, key)
+		}
 	}
 	if err != nil {
 		if queue != nil {
@@ -152,9 +165,13 @@ func (c *cli) weigh(ctx context.Context, run app.Run) (*pipeline.Weighing, *app.
 	return w, queue, nil
 }
 
-func record(ctx context.Context, queue *app.Queue, w *pipeline.Weighing, by pipeline.Actor) error {
+// record queues a weighing, and signs the case where it is settled and a key is given.
+func (c *cli) record(ctx context.Context, queue *app.Queue, w *pipeline.Weighing, by pipeline.Actor, key *attest.PrivateKey) error {
 	entered, err := queue.Record(ctx, w, by)
 	if err != nil {
+		return err
+	}
+	if _, err := queue.SignWhereDue(ctx, entered, signer(key), by, c.env.Now()); err != nil {
 		return err
 	}
 	w.Report.Case, err = refer(ctx, queue, entered)
@@ -167,7 +184,17 @@ func refer(ctx context.Context, queue *app.Queue, to pipeline.Case) (*pipeline.C
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.CaseRef{ID: to.ID, State: to.State, SameStructure: same}, nil
+	ref := &pipeline.CaseRef{ID: to.ID, State: to.State, SameStructure: same}
+	if to.State != pipeline.StateApproved && to.State != pipeline.StateCleared {
+		return ref, nil
+	}
+	if ref.Bound = pipeline.BoundStore; to.ContentDigest != nil {
+		ref.Bound = pipeline.BoundContent
+	}
+	kept, err := queue.Signed(ctx, to)
+	signed := kept != nil
+	ref.Signed = &signed
+	return ref, err
 }
 
 func (c *cli) writeReport(r *pipeline.Report, f *format) error {

@@ -31,7 +31,9 @@ func call(t *testing.T, env cli.Environment, args ...string) outcome {
 	if env.Getenv == nil {
 		env.Getenv = func(string) string { return "" }
 	}
-	env.Now = func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+	if env.Now == nil {
+		env.Now = func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+	}
 	status := cli.Main(t.Context(), append([]string{"weighbridge"}, args...), env)
 	return outcome{status, stdout.String(), stderr.String()}
 }
@@ -78,7 +80,7 @@ func TestHostileFiles(t *testing.T) {
 func TestHelp_EveryCommandTellsItsExitStatus(t *testing.T) {
 	t.Parallel()
 	commands := []string{"", "check", "gate", "inspect", "queue", "queue list", "queue show", "queue claim", "queue comment", "queue decide",
-		"rules", "rules list", "rules show", "rules test", "rules facts", "rules schema", "submission", "submission init", "submission check", "audit", "audit verify", "audit export", "release", "demo", "comment", "version"}
+		"rules", "rules list", "rules show", "rules test", "rules facts", "rules schema", "submission", "submission init", "submission check", "audit", "audit verify", "audit checkpoint", "audit export", "approval", "approval show", "approval list", "approval verify", "approval revoke", "release", "demo", "comment", "version"}
 	for _, name := range commands {
 		t.Run("weighbridge "+name, func(t *testing.T) {
 			t.Parallel()

@@ -113,7 +113,7 @@ func (c *cli) demoChecks(ctx context.Context, a *app.App, queue *app.Queue) erro
 		if err != nil {
 			return err
 		}
-		if err := record(ctx, queue, w, by); err != nil {
+		if err := c.record(ctx, queue, w, by, nil); err != nil {
 			return err
 		}
 		r := &w.Report

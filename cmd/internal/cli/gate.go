@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/attest"
 	"weighbridge/pipeline/report"
 )
 
@@ -26,61 +28,267 @@ type gateResult struct {
 	Open   bool                `json:"open"`
 	Ruling pipeline.RulingKind `json:"ruling"`
 	Reason string              `json:"reason"`
+	// ReasonCode is the reason for programs; no code is ever renamed.
+	ReasonCode string `json:"reason_code"`
 }
+
+// The codes of a gate's reasons that are not those of package attest.
+const (
+	gateClear     = "clear"
+	gateApproved  = "approved"
+	gateRejected  = "rejected"
+	gateNotSigned = "not_signed"
+)
 
 func (c *cli) gateCommand() *cobra.Command {
 	var j judged
+	var a approvalFlags
+	var sign signing
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "gate SOURCE",
 		Short: "Let a model through only when it is clear, or approved for these bytes and this submission",
 		Long: `Gate checks SOURCE as check does and then asks the queue whether a valid approval covers
-these bytes and this submission. Without a queue only a clear verdict opens it.
+these bytes and this submission: by the content digest with --hash, else by source and pins.
+Without a queue only a clear verdict opens it. Where a trust file is named, the approval must
+also be signed by one of its keys; the gate signs nothing that it did not settle itself.
+
+With --approval no database is needed and no rule is applied: the bytes (or, of a store-bound
+approval, the pins), the submission, the term, the keys and the list of revocations are
+compared. A verdict that newer rules would reach shows only without --approval.
 
 EXIT STATUS
   0   open: clear, or a valid approval covers these bytes and this submission
-  10  closed: a person must decide
-  20  closed: blocked, or rejected by a reviewer
+  10  closed: a person must decide, or the approval is for other bytes, for another
+      submission, or not for now
+  20  closed: blocked, rejected, revoked, or not signed by a key that counts
   30  closed: something could not be read or weighed
   1   no report could be made
   2   wrong usage`,
+		Example: `  weighbridge gate s3://staging/llama-3-70b/ --db queue.db
+  weighbridge gate ./llama-3-70b --approval approval.json --key release.pem.pub`,
 		Args: exactly("SOURCE"),
 	}
 	j.addFlags(cmd, &c.settings)
+	a.add(cmd)
+	sign.addPassphrase(cmd)
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
 	// SARIF and JUnit tell what rules found, which no approval changes: they are for check.
 	f := formatFlag(cmd, "table", "json", "markdown")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if wait < 0 {
+		switch {
+		case wait < 0:
 			return usage("--wait takes a duration of zero or more")
+		case a.approval != "" && (wait > 0 || len(j.packs) > 0):
+			return usage("with --approval nothing is judged and nothing is waited for: leave --pack and --wait out")
+		case a.approval == "" && a.key != "":
+			return usage("--key is the public key that --approval is verified with; name both, or a trust file with --trust")
+		case a.approval != "":
+			return c.gateByApproval(cmd.Context(), args[0], j.submission, &a, f)
 		}
-		run, err := j.run(args[0], c.env.Now())
-		if err != nil {
-			return err
-		}
-		w, queue, err := c.weigh(cmd.Context(), run)
-		if err != nil {
-			return err
-		}
-		ruling := pipeline.Ruling{Kind: pipeline.RulingNone}
-		if queue != nil {
-			defer func() { _ = queue.DB.Close() }()
-			if ruling, err = await(cmd.Context(), queue, &w.Report, wait); err != nil {
-				return err
-			}
-			if ruling.Case != nil {
-				if w.Report.Case, err = refer(cmd.Context(), queue, *ruling.Case); err != nil {
-					return err
-				}
-			}
-		}
-		result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)
-		if err := c.writeGate(&w.Report, result, f); err != nil {
-			return err
-		}
-		return exit
+		return c.gateByQueue(cmd.Context(), args[0], &j, &a, &sign, wait, f)
 	}
 	return cmd
+}
+
+// gateByApproval is the gate that needs no database.
+func (c *cli) gateByApproval(ctx context.Context, source, submission string, a *approvalFlags, f *format) error {
+	result, err := c.compare(ctx, source, submission, true, a)
+	code := refusedAs(err)
+	if err != nil && code == exitClear {
+		return err
+	}
+	result.say(err)
+	result.Gate = &gateResult{Open: result.Verified, Ruling: pipeline.RulingNone, Reason: result.Reason, ReasonCode: result.ReasonCode}
+	switch {
+	case result.Verified && result.Approval.Outcome == attest.OutcomeCleared:
+		result.Gate.Ruling = pipeline.RulingCleared
+	case result.Verified:
+		result.Gate.Ruling = pipeline.RulingApproved
+	case errors.Is(err, attest.ErrRevoked):
+		result.Gate.Ruling = pipeline.RulingRevoked
+	}
+	switch {
+	case f.json():
+		err = report.JSON(c.env.Stdout, result)
+	case f.value == "markdown":
+		_, err = io.WriteString(c.env.Stdout, "**Gate "+gateWord(*result.Gate)+"**: "+report.Clean(result.Reason)+".\n")
+	default:
+		_, err = io.WriteString(c.env.Stdout, result.tell("Gate", gateWord(*result.Gate)))
+	}
+	if err == nil && code != exitClear {
+		return status(code)
+	}
+	return err
+}
+
+// gateByQueue is the gate that asks the database, where one is named.
+func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *approvalFlags, sign *signing, wait time.Duration, f *format) error {
+	run, err := j.run(source, c.env.Now())
+	if err != nil {
+		return err
+	}
+	named, err := c.resolve()
+	if err != nil {
+		return err
+	}
+	a.fill(named.Approvals)
+	var revocations *attest.Revocations
+	if a.trust != "" {
+		if revocations, err = a.load(ctx, c.env.Now()); err != nil {
+			return err
+		}
+	} else if a.revocations != "" {
+		return usage("--revocations is verified with the keys of a trust file: name it with --trust")
+	}
+	w, queue, err := c.weigh(ctx, run, sign)
+	if err != nil {
+		return err
+	}
+	ruling := pipeline.Ruling{Kind: pipeline.RulingNone}
+	if queue != nil {
+		defer func() { _ = queue.DB.Close() }()
+		if ruling, err = await(ctx, queue, &w.Report, wait); err != nil {
+			return err
+		}
+		if ruling.Case != nil {
+			if w.Report.Case, err = refer(ctx, queue, *ruling.Case); err != nil {
+				return err
+			}
+		}
+	}
+	result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)
+	switch {
+	case result.Open && queue != nil && a.trusted != nil:
+		if err := a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now()); err != nil {
+			code := refusedAs(err)
+			if code == exitClear {
+				return err
+			}
+			result.Open, result.Reason, result.ReasonCode = false, report.FailureOf(err).Message, string(pipeline.ErrorCode(err))
+			exit = status(code)
+		}
+	case queue != nil && (ruling.Kind == pipeline.RulingWaiting || ruling.Kind == pipeline.RulingNone):
+		if err := explain(ctx, queue, &w.Report, ruling, &result); err != nil {
+			return err
+		}
+	}
+	if err := c.writeGate(&w.Report, result, f); err != nil {
+		return err
+	}
+	return exit
+}
+
+// signedFor holds the kept signatures of the case that opens the gate against the trusted
+// keys. One that verifies and is about these bytes is enough; else the newest says why.
+func (a *approvalFlags) signedFor(ctx context.Context, queue *app.Queue, r *pipeline.Report, ruling pipeline.Ruling, revocations *attest.Revocations, now time.Time) error {
+	unsigned := &pipeline.Error{Code: gateNotSigned, Message: "the case is settled, and no signed approval of it is kept", Hint: "weighbridge approval show CASE --key FILE signs it"}
+	if ruling.Case == nil {
+		return unsigned
+	}
+	history, err := queue.DB.History(ctx, ruling.Case.ID)
+	if err != nil {
+		return err
+	}
+	kept, err := queue.DB.AttestationsOf(ctx, ruling.Case.ID)
+	if err != nil {
+		return err
+	}
+	why := error(unsigned)
+	for i := len(kept) - 1; i >= 0; i-- {
+		if history.Settled == nil || kept[i].Settled != *history.Settled {
+			continue
+		}
+		e, err := attest.ParseEnvelope(kept[i].Envelope)
+		if err != nil {
+			return err
+		}
+		approval, err := a.trusted.VerifyApproval(ctx, e, now, revocations)
+		if err == nil {
+			_, err = approval.Covers(pipeline.QueryFor(r))
+		}
+		if err == nil {
+			return nil
+		}
+		why = err
+	}
+	return why
+}
+
+// mostNear is how many cases are looked at to say why no approval covers the bytes.
+const mostNear = 200
+
+// explain says more closely why no approval covers the bytes: the term has ended, or what
+// was approved is another submission or other bytes. The exit status stays that of the
+// verdict.
+func explain(ctx context.Context, queue *app.Queue, r *pipeline.Report, ruling pipeline.Ruling, result *gateResult) error {
+	if ruling.Case != nil {
+		h, err := queue.DB.History(ctx, ruling.Case.ID)
+		if err != nil {
+			return err
+		}
+		if at, ended := termEnded(h); ended {
+			result.Reason = "the approval ended at " + at.Format(time.RFC3339) + ", and nobody has approved again"
+			result.ReasonCode = string(attest.CodeExpired)
+			return nil
+		}
+	}
+	near, err := queue.DB.Cases(ctx, pipeline.CaseFilter{Source: r.Artifact.Source, Limit: mostNear})
+	if err != nil {
+		return err
+	}
+	if d := r.Artifact.ContentDigest; d != nil {
+		same, err := queue.DB.Cases(ctx, pipeline.CaseFilter{Content: *d, Limit: mostNear})
+		if err != nil {
+			return err
+		}
+		near.Items = append(near.Items, same.Items...)
+	}
+	of := pipeline.CaseKey{Source: r.Artifact.Source, PinDigest: r.Artifact.PinDigest}
+	if r.Submission.Digest != nil {
+		of.SubmissionDigest = *r.Submission.Digest
+	}
+	other := false
+	for _, one := range near.Items {
+		if one.State != pipeline.StateApproved {
+			continue
+		}
+		key := one.Key()
+		sameBytes := key.PinDigest == of.PinDigest && key.Source == of.Source || one.ContentDigest != nil && r.Artifact.ContentDigest != nil && *one.ContentDigest == *r.Artifact.ContentDigest
+		switch {
+		case sameBytes && key.SubmissionDigest != of.SubmissionDigest:
+			result.Reason = "these bytes were approved for another submission; another destination, recipient or use is another case"
+			result.ReasonCode = string(attest.CodeOtherSubmission)
+			return nil
+		case !sameBytes && key.SubmissionDigest == of.SubmissionDigest:
+			other = true
+		}
+	}
+	if other {
+		result.Reason = "other bytes were approved at this place, and what lies there now was not"
+		result.ReasonCode = string(attest.CodeOtherBytes)
+	}
+	return nil
+}
+
+// termEnded tells whether what the case was approved for last ended by its term.
+func termEnded(h pipeline.CaseHistory) (at time.Time, ended bool) {
+	for _, e := range h.Events {
+		switch e.Kind {
+		case pipeline.EventExpired:
+			at, ended = e.Time, true
+		case pipeline.EventApproved, pipeline.EventCleared, pipeline.EventRejected, pipeline.EventRevoked, pipeline.EventChangesRequested:
+			ended = false
+		}
+	}
+	return at, ended
+}
+
+func gateWord(result gateResult) string {
+	if result.Open {
+		return "OPEN"
+	}
+	return "CLOSED"
 }
 
 // writeGate writes a report with what the gate made of it: as a key in JSON, below the
@@ -92,10 +300,7 @@ func (c *cli) writeGate(r *pipeline.Report, result gateResult, f *format) error 
 	if err := c.writeReport(r, f); err != nil {
 		return err
 	}
-	word := "CLOSED"
-	if result.Open {
-		word = "OPEN"
-	}
+	word := gateWord(result)
 	if _, err := io.WriteString(c.env.Stdout, "\n"); err != nil {
 		return err
 	}
@@ -132,24 +337,29 @@ func await(ctx context.Context, queue *app.Queue, r *pipeline.Report, wait time.
 func decideGate(v pipeline.Verdict, ruling pipeline.Ruling, queued bool) (gateResult, error) {
 	result := gateResult{Ruling: ruling.Kind}
 	switch {
+	case ruling.Kind == pipeline.RulingRevoked:
+		result.Reason, result.ReasonCode = "the approval of these bytes was revoked", string(attest.CodeRevoked)
+		return result, status(exitBlock)
 	case ruling.Kind == pipeline.RulingRejected:
-		result.Reason = "a reviewer rejected these bytes"
+		result.Reason, result.ReasonCode = "a reviewer rejected these bytes", gateRejected
 		return result, status(exitBlock)
 	case ruling.Kind == pipeline.RulingApproved:
 		result.Open = true
-		result.Reason = "an approval covers these bytes and this submission"
+		result.Reason, result.ReasonCode = "an approval covers these bytes and this submission", gateApproved
 		if ruling.Approval.Bound == pipeline.BoundStore {
-			result.Reason += "; it holds while nothing in this place changes, because the bytes were not hashed"
+			result.Reason += "; " + storeBound
 		}
 		return result, nil
 	case v == pipeline.VerdictClear && (!queued || ruling.Kind == pipeline.RulingCleared):
 		result.Open = true
-		result.Reason = "the verdict is clear"
+		result.Reason, result.ReasonCode = "the verdict is clear", gateClear
 		return result, nil
 	case v == pipeline.VerdictClear:
-		result.Reason = "the verdict is clear, but a person rejected these bytes or asked for changes, and has not decided again"
+		result.Reason = "the verdict is clear, but a person rejected these bytes, asked for changes or revoked an approval, and has not decided again"
+		result.ReasonCode = string(attest.CodeNotApproved)
 		return result, status(exitReview)
 	}
+	result.ReasonCode = string(attest.CodeNotApproved)
 	result.Reason = map[pipeline.Verdict]string{
 		pipeline.VerdictReview:       "a person must decide, and no valid approval covers these bytes and this submission",
 		pipeline.VerdictBlock:        "an enforced rule blocks this, and no valid approval covers these bytes and this submission",

@@ -14,6 +14,7 @@ import (
 
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/attest"
 	"weighbridge/pipeline/report"
 )
 
@@ -274,8 +275,8 @@ func showCase(w io.Writer, h pipeline.CaseHistory, r *pipeline.Report) error {
 	if item.SupersededBy != nil {
 		fmt.Fprintf(&b, "Superseded   by case %s\n", item.SupersededBy)
 	}
-	if item.State == pipeline.StateApproved && item.ContentDigest == nil {
-		b.WriteString("Bound        to this store's pins; the bytes were not hashed\n")
+	if (item.State == pipeline.StateApproved || item.State == pipeline.StateCleared) && item.ContentDigest == nil {
+		b.WriteString("Bound        store-bound: to this store's pins; the bytes were not hashed\n")
 	}
 	b.WriteString("\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {
@@ -348,6 +349,9 @@ func (c *cli) change(cmd *cobra.Command, name string, do func(*app.App, *app.Que
 		if err != nil {
 			return err
 		}
+		if err := c.keepCheckpoint(cmd.Context(), a, queue, &signing{}, nil); err != nil {
+			return err
+		}
 		if f.json() {
 			return report.JSON(c.env.Stdout, changed)
 		}
@@ -399,6 +403,7 @@ func (c *cli) queueComment() *cobra.Command {
 
 func (c *cli) queueDecide() *cobra.Command {
 	var ballot pipeline.Ballot
+	var sign signing
 	var until string
 	cmd := &cobra.Command{
 		Use:   "decide CASE approve|reject|changes --reason CODE --comment TEXT",
@@ -406,6 +411,8 @@ func (c *cli) queueDecide() *cobra.Command {
 		Long: `Decide records a decision with a coded reason and a comment. The submitter of a case never
 votes on it, and nobody votes twice. A block or an inconclusive verdict is approved by two
 people only, each of whom names in the comment the number of parameters that they accept.
+
+The vote that completes an approval signs it, where a signing key is named.
 
 The reason codes:
   ` + strings.Join(codes(), "\n  ") + `
@@ -416,6 +423,7 @@ The reason codes:
 	fl.StringVar((*string)(&ballot.Reason), "reason", "", "coded reason")
 	fl.StringVar(&ballot.Comment, "comment", "", "why, in a sentence")
 	fl.StringVar(&until, "until", "", "last day of the approval, YYYY-MM-DD; default no end")
+	sign.add(cmd, &c.settings)
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ballot.Kind = pipeline.DecisionKind(args[1])
@@ -430,12 +438,69 @@ The reason codes:
 			end := day.AddDate(0, 0, 1) // the day named is the last one
 			ballot.Until = &end
 		}
-		return c.change(cmd, args[0], func(a *app.App, queue *app.Queue, id uuid.UUID) (pipeline.Case, error) {
+		return c.withQueue(cmd.Context(), func(a *app.App, queue *app.Queue) error {
+			id, err := find(cmd.Context(), queue, args[0])
+			if err != nil {
+				return err
+			}
 			ballot.Case, ballot.Actor = id, a.Settings.Who()
-			return queue.Decide(cmd.Context(), ballot)
-		}, f)
+			done, err := c.decide(cmd.Context(), a, queue, ballot, &sign)
+			if err != nil {
+				return err
+			}
+			if f.json() {
+				return report.JSON(c.env.Stdout, done)
+			}
+			return done.tell(c.env.Stdout)
+		})
 	}
 	return cmd
+}
+
+// decided is a case after a vote, with the signature that the vote led to.
+type decided struct {
+	pipeline.Case
+	// Attestation is nil where nothing was signed, and Note says why.
+	Attestation *pipeline.Attestation `json:"attestation"`
+	Note        string                `json:"note,omitempty"`
+}
+
+func (d decided) tell(w io.Writer) error {
+	text := fmt.Sprintf("case %s is %s\n", d.ID, words(string(d.State)))
+	if d.Attestation != nil {
+		text += fmt.Sprintf("Signed: %s\n", d.Attestation.Digest)
+		if d.Attestation.Bound == pipeline.BoundStore {
+			text += "The approval is store-bound: " + storeBound + "\n"
+		}
+	}
+	if d.Note != "" {
+		text += d.Note + "\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// decide records a vote, and signs where it completed an approval. The key is opened
+// before the vote is cast, so that a wrong passphrase costs no vote.
+func (c *cli) decide(ctx context.Context, a *app.App, queue *app.Queue, ballot pipeline.Ballot, sign *signing) (out decided, err error) {
+	var key *attest.PrivateKey
+	if ballot.Kind == pipeline.DecisionApprove {
+		if key, err = c.key(ctx, sign, a.Settings.Approvals); err != nil {
+			return out, err
+		}
+	}
+	if out.Case, err = queue.Decide(ctx, ballot); err != nil {
+		return out, err
+	}
+	if out.State == pipeline.StateApproved {
+		if out.Attestation, err = queue.SignWhereDue(ctx, out.Case, signer(key), ballot.Actor, c.env.Now()); err != nil {
+			return out, err
+		}
+		if out.Attestation == nil {
+			out.Note = notSigned
+		}
+	}
+	return out, c.keepCheckpoint(ctx, a, queue, sign, key)
 }
 
 func codes() []string {

@@ -171,6 +171,11 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
+		if apply {
+			if err := c.keepCheckpoint(cmd.Context(), a, queue, &signing{}, nil); err != nil {
+				return err
+			}
+		}
 		out.Seconds = c.env.Now().Sub(started).Seconds()
 		if f.json() {
 			return report.JSON(c.env.Stdout, out)

@@ -74,6 +74,11 @@ EXIT STATUS
 	cmd.Flags().BoolVar(&replaces, "replace", false, "take away what was released to the place before, and what else lies there")
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		named, err := c.resolve()
+		if err != nil {
+			return err
+		}
+		a.fill(named.Approvals)
 		verified, envelope, err := a.verify(cmd.Context(), c.env.Now())
 		if err != nil {
 			return c.refuse(err, f)

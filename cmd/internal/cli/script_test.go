@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "model": model, "hostile": hostileFile, "flip": flip, "json": jsonField, "grab": grab, "mode": mode, "s3": s3, "tamper": tamper, "twin": twin,
+			"exits": exits, "model": model, "hostile": hostileFile, "flip": flip, "forge": forge, "json": jsonField, "grab": grab, "mode": mode, "s3": s3, "tamper": tamper, "twin": twin,
 		},
 	})
 }
@@ -143,6 +144,24 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	_, err = f.WriteAt([]byte("q"), int64(at+len(`"format":"`)))
 	must(ts, errors.Join(err, f.Close()))
+}
+
+// forge FILE changes what a signed approval says, and leaves its signature.
+func forge(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := os.ReadFile(ts.MkAbs(args[0]))
+	must(ts, err)
+	var envelope map[string]any
+	must(ts, json.Unmarshal(text, &envelope))
+	payload, err := base64.StdEncoding.DecodeString(envelope["payload"].(string))
+	must(ts, err)
+	changed := bytes.Replace(payload, []byte("evidence_sufficient"), []byte("licence_obtained"), 1)
+	if bytes.Equal(changed, payload) {
+		ts.Fatalf("%s does not say what is to be changed", args[0])
+	}
+	envelope["payload"] = base64.StdEncoding.EncodeToString(changed)
+	text, err = json.Marshal(envelope)
+	must(ts, err)
+	must(ts, os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
 }
 
 // field returns what stands at a dot-parted path of the last standard output.

@@ -7,6 +7,7 @@ package config
 
 import (
 	"os/user"
+	"time"
 
 	"weighbridge/pipeline"
 	"weighbridge/storage/object/s3"
@@ -19,6 +20,9 @@ const (
 	EnvActor         = "WEIGHBRIDGE_ACTOR"
 	EnvScreeningList = "WEIGHBRIDGE_SCREENING_LIST"
 	EnvDirectives    = "WEIGHBRIDGE_DIRECTIVES"
+	EnvKey           = "WEIGHBRIDGE_KEY"
+	EnvTrust         = "WEIGHBRIDGE_TRUST"
+	EnvRevocations   = "WEIGHBRIDGE_REVOCATIONS"
 )
 
 // Settings is what a call runs with.
@@ -35,6 +39,10 @@ type Settings struct {
 	Signers []string
 	// Rules says which packs take part, and how.
 	Rules Rules
+	// Approvals names the files that approvals are signed and verified with.
+	Approvals Approvals
+	// Audit says where checkpoints of the audit log are kept.
+	Audit Audit
 	// S3 says where buckets are and who asks.
 	S3 s3.Options
 	// Release says where approved bytes are released to, and who writes them there. Its
@@ -57,6 +65,25 @@ type Lists struct {
 	Directives string
 }
 
+// Approvals names files of keys. Empty names mean that there is none.
+type Approvals struct {
+	// Key is the private key that signs.
+	Key string
+	// Trust lists the public keys whose signatures count.
+	Trust string
+	// Revocations is the signed list of approvals that were taken back.
+	Revocations string
+}
+
+// Audit says how the audit log is anchored outside of the database.
+type Audit struct {
+	// CheckpointEvery is the age at which the newest checkpoint in Folder is too old, and
+	// a command that writes makes another. 0 is never.
+	CheckpointEvery time.Duration
+	// Folder holds the checkpoints, "" for none.
+	Folder string
+}
+
 // Resolve fills what no flag gave from the environment, then from the configuration file
 // that flag or environment name, and the actor from the operating system at the last.
 // Errors are those of [Settings.ReadFile].
@@ -75,6 +102,15 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 	}
 	if s.Actor == "" {
 		s.Actor = getenv(EnvActor)
+	}
+	if s.Approvals.Key == "" {
+		s.Approvals.Key = getenv(EnvKey)
+	}
+	if s.Approvals.Trust == "" {
+		s.Approvals.Trust = getenv(EnvTrust)
+	}
+	if s.Approvals.Revocations == "" {
+		s.Approvals.Revocations = getenv(EnvRevocations)
 	}
 	if s.File != "" {
 		var err error

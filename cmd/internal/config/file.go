@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -13,7 +14,7 @@ import (
 // EnvFile names the configuration file.
 const EnvFile = "WEIGHBRIDGE_CONFIG"
 
-const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date), directives and signers."
+const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date), directives, signers, approvals (key, trust, revocations) and audit (checkpoint_every, folder)."
 
 // Rules says which packs take part, and how.
 type Rules struct {
@@ -42,6 +43,15 @@ type file struct {
 	} `yaml:"screening"`
 	Directives string   `yaml:"directives"`
 	Signers    []string `yaml:"signers"`
+	Approvals  struct {
+		Key         string `yaml:"key"`
+		Trust       string `yaml:"trust"`
+		Revocations string `yaml:"revocations"`
+	} `yaml:"approvals"`
+	Audit struct {
+		CheckpointEvery string `yaml:"checkpoint_every"`
+		Folder          string `yaml:"folder"`
+	} `yaml:"audit"`
 }
 
 // ReadFile fills what no flag gave from a configuration file. An error matches
@@ -62,6 +72,7 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 	problems := &document.Problems{Name: doc.Name, Hint: fileHint}
 	document.Decode(doc.Root, &said, problems)
 	modes := modesOf(doc.Root, said.Packs.Modes, problems)
+	every := everyOf(doc.Root, &said, problems)
 	if err := problems.Err(); err != nil {
 		return s, err
 	}
@@ -97,6 +108,11 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 	}
 	fill(&s.Lists.ScreeningResult, beside(said.Screening.Result))
 	fill(&s.Lists.Directives, beside(said.Directives))
+	fill(&s.Approvals.Key, beside(said.Approvals.Key))
+	fill(&s.Approvals.Trust, beside(said.Approvals.Trust))
+	fill(&s.Approvals.Revocations, beside(said.Approvals.Revocations))
+	fill(&s.Audit.Folder, beside(said.Audit.Folder))
+	s.Audit.CheckpointEvery = every
 	if len(s.Signers) == 0 {
 		// Who names signers on the command line means these and no others.
 		for _, name := range said.Signers {
@@ -104,6 +120,26 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 		}
 	}
 	return s, nil
+}
+
+// leastEvery is the shortest time between two checkpoints: each reads the whole log.
+const leastEvery = time.Minute
+
+// everyOf checks how often a checkpoint is made, 0 for never.
+func everyOf(root *yaml.Node, said *file, problems *document.Problems) time.Duration {
+	text := said.Audit.CheckpointEvery
+	if text == "" {
+		return 0
+	}
+	node := document.Child(document.Child(root, "audit"), "checkpoint_every")
+	every, err := time.ParseDuration(text)
+	if err != nil || every < leastEvery {
+		problems.Add(node, "%q is no time between checkpoints: write one of a minute or more, such as 24h", text)
+	}
+	if said.Audit.Folder == "" {
+		problems.Add(node, "checkpoints need a folder: give audit.folder")
+	}
+	return every
 }
 
 // modesOf checks the modes of packs.

@@ -176,3 +176,27 @@ LIMIT sqlc.arg(most);
 SELECT cases.id, cases.report, reports.body FROM cases
 JOIN reports ON reports.case_id = cases.id AND reports.digest = cases.report
 WHERE cases.id > ?1 ORDER BY cases.id LIMIT ?2;
+
+-- name: InsertAttestation :exec
+INSERT INTO attestations (digest, case_id, approval, settled_seq, settled_hash, bound, key_ids, signed_at, expires_at, audit_seq, body)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- name: AttestationsOfCase :many
+SELECT * FROM attestations WHERE case_id = ?1 ORDER BY audit_seq DESC;
+
+-- name: NewestAttestations :many
+SELECT digest, case_id, approval, settled_seq, settled_hash, bound, key_ids, signed_at, expires_at
+FROM attestations ORDER BY audit_seq DESC LIMIT ?1;
+
+-- name: AttestationEvents :many
+SELECT attestations.digest, attestations.case_id, attestations.approval, attestations.settled_seq, attestations.settled_hash,
+    attestations.bound, attestations.key_ids, attestations.signed_at, attestations.expires_at, attestations.audit_seq,
+    audit_events.data AS event_data
+FROM attestations LEFT JOIN audit_events ON audit_events.seq = attestations.audit_seq
+WHERE attestations.audit_seq > ?1 ORDER BY attestations.audit_seq LIMIT ?2;
+
+-- name: CountAttestations :one
+SELECT count(*) FROM attestations;
+
+-- name: ReportsOfCase :many
+SELECT digest, body FROM reports WHERE case_id = ?1 ORDER BY at DESC, digest;

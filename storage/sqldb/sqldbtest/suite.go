@@ -27,7 +27,10 @@ type Book interface {
 	pipeline.KeptReader
 	pipeline.StructureFinder
 	pipeline.Inventory
+	pipeline.AttestationReader
 	pipeline.AuditLog
+	// Sums returns the digests of a case's objects from the newest report that has them.
+	Sums(ctx context.Context, id uuid.UUID) (map[string]string, error)
 	Close() error
 }
 
@@ -36,6 +39,7 @@ type Desk interface {
 	pipeline.CaseRecorder
 	pipeline.CaseRejudger
 	pipeline.CaseDecider
+	pipeline.CaseAttester
 	pipeline.ApprovalFinder
 	Expire(ctx context.Context) (int, error)
 }
@@ -69,6 +73,9 @@ func Run(t *testing.T, s Suite) {
 	t.Run("ModelsNamed", s.modelsNamed)
 	t.Run("ModelsNamedOrder", s.modelsNamedOrder)
 	t.Run("ModelsBuilt", s.modelsBuilt)
+	t.Run("Attest", s.attest)
+	t.Run("Revoke", s.revoke)
+	t.Run("Sums", s.sums)
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)

@@ -4,6 +4,20 @@
 
 package queries
 
+type Attestation struct {
+	Digest      string
+	CaseID      string
+	Approval    string
+	SettledSeq  int64
+	SettledHash string
+	Bound       string
+	KeyIds      string
+	SignedAt    string
+	ExpiresAt   *string
+	AuditSeq    int64
+	Body        []byte
+}
+
 type AuditEvent struct {
 	Seq        int64
 	ID         string

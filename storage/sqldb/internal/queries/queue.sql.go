@@ -9,6 +9,102 @@ import (
 	"context"
 )
 
+const attestationEvents = `-- name: AttestationEvents :many
+SELECT attestations.digest, attestations.case_id, attestations.approval, attestations.settled_seq, attestations.settled_hash,
+    attestations.bound, attestations.key_ids, attestations.signed_at, attestations.expires_at, attestations.audit_seq,
+    audit_events.data AS event_data
+FROM attestations LEFT JOIN audit_events ON audit_events.seq = attestations.audit_seq
+WHERE attestations.audit_seq > ?1 ORDER BY attestations.audit_seq LIMIT ?2
+`
+
+type AttestationEventsRow struct {
+	Digest      string
+	CaseID      string
+	Approval    string
+	SettledSeq  int64
+	SettledHash string
+	Bound       string
+	KeyIds      string
+	SignedAt    string
+	ExpiresAt   *string
+	AuditSeq    int64
+	EventData   *string
+}
+
+func (q *Queries) AttestationEvents(ctx context.Context, auditSeq int64, limit int64) ([]AttestationEventsRow, error) {
+	rows, err := q.db.QueryContext(ctx, attestationEvents, auditSeq, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AttestationEventsRow
+	for rows.Next() {
+		var i AttestationEventsRow
+		if err := rows.Scan(
+			&i.Digest,
+			&i.CaseID,
+			&i.Approval,
+			&i.SettledSeq,
+			&i.SettledHash,
+			&i.Bound,
+			&i.KeyIds,
+			&i.SignedAt,
+			&i.ExpiresAt,
+			&i.AuditSeq,
+			&i.EventData,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const attestationsOfCase = `-- name: AttestationsOfCase :many
+SELECT digest, case_id, approval, settled_seq, settled_hash, bound, key_ids, signed_at, expires_at, audit_seq, body FROM attestations WHERE case_id = ?1 ORDER BY audit_seq DESC
+`
+
+func (q *Queries) AttestationsOfCase(ctx context.Context, caseID string) ([]Attestation, error) {
+	rows, err := q.db.QueryContext(ctx, attestationsOfCase, caseID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Attestation
+	for rows.Next() {
+		var i Attestation
+		if err := rows.Scan(
+			&i.Digest,
+			&i.CaseID,
+			&i.Approval,
+			&i.SettledSeq,
+			&i.SettledHash,
+			&i.Bound,
+			&i.KeyIds,
+			&i.SignedAt,
+			&i.ExpiresAt,
+			&i.AuditSeq,
+			&i.Body,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const auditEventHash = `-- name: AuditEventHash :one
 SELECT hash FROM audit_events WHERE seq = ?1
 `
@@ -522,6 +618,17 @@ func (q *Queries) CommentsOfCase(ctx context.Context, caseID string) ([]Comment,
 	return items, nil
 }
 
+const countAttestations = `-- name: CountAttestations :one
+SELECT count(*) FROM attestations
+`
+
+func (q *Queries) CountAttestations(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countAttestations)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countCases = `-- name: CountCases :one
 SELECT count(*) FROM cases
 `
@@ -647,6 +754,42 @@ func (q *Queries) HasBlob(ctx context.Context, digest string) (int64, error) {
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const insertAttestation = `-- name: InsertAttestation :exec
+INSERT INTO attestations (digest, case_id, approval, settled_seq, settled_hash, bound, key_ids, signed_at, expires_at, audit_seq, body)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+`
+
+type InsertAttestationParams struct {
+	Digest      string
+	CaseID      string
+	Approval    string
+	SettledSeq  int64
+	SettledHash string
+	Bound       string
+	KeyIds      string
+	SignedAt    string
+	ExpiresAt   *string
+	AuditSeq    int64
+	Body        []byte
+}
+
+func (q *Queries) InsertAttestation(ctx context.Context, arg InsertAttestationParams) error {
+	_, err := q.db.ExecContext(ctx, insertAttestation,
+		arg.Digest,
+		arg.CaseID,
+		arg.Approval,
+		arg.SettledSeq,
+		arg.SettledHash,
+		arg.Bound,
+		arg.KeyIds,
+		arg.SignedAt,
+		arg.ExpiresAt,
+		arg.AuditSeq,
+		arg.Body,
+	)
+	return err
 }
 
 const insertAuditEvent = `-- name: InsertAuditEvent :exec
@@ -1107,6 +1250,56 @@ func (q *Queries) ModelsBuilt(ctx context.Context, arg ModelsBuiltParams) ([]Mod
 	return items, nil
 }
 
+const newestAttestations = `-- name: NewestAttestations :many
+SELECT digest, case_id, approval, settled_seq, settled_hash, bound, key_ids, signed_at, expires_at
+FROM attestations ORDER BY audit_seq DESC LIMIT ?1
+`
+
+type NewestAttestationsRow struct {
+	Digest      string
+	CaseID      string
+	Approval    string
+	SettledSeq  int64
+	SettledHash string
+	Bound       string
+	KeyIds      string
+	SignedAt    string
+	ExpiresAt   *string
+}
+
+func (q *Queries) NewestAttestations(ctx context.Context, limit int64) ([]NewestAttestationsRow, error) {
+	rows, err := q.db.QueryContext(ctx, newestAttestations, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NewestAttestationsRow
+	for rows.Next() {
+		var i NewestAttestationsRow
+		if err := rows.Scan(
+			&i.Digest,
+			&i.CaseID,
+			&i.Approval,
+			&i.SettledSeq,
+			&i.SettledHash,
+			&i.Bound,
+			&i.KeyIds,
+			&i.SignedAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const putModel = `-- name: PutModel :exec
 INSERT INTO case_models (case_id, model_key, model_id, stated, license, bases) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (case_id) DO UPDATE SET model_key = excluded.model_key, model_id = excluded.model_id,
@@ -1161,6 +1354,38 @@ func (q *Queries) ReportOfCase(ctx context.Context, id string) (ReportOfCaseRow,
 	var i ReportOfCaseRow
 	err := row.Scan(&i.Digest, &i.Cost, &i.Body)
 	return i, err
+}
+
+const reportsOfCase = `-- name: ReportsOfCase :many
+SELECT digest, body FROM reports WHERE case_id = ?1 ORDER BY at DESC, digest
+`
+
+type ReportsOfCaseRow struct {
+	Digest string
+	Body   []byte
+}
+
+func (q *Queries) ReportsOfCase(ctx context.Context, caseID string) ([]ReportsOfCaseRow, error) {
+	rows, err := q.db.QueryContext(ctx, reportsOfCase, caseID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReportsOfCaseRow
+	for rows.Next() {
+		var i ReportsOfCaseRow
+		if err := rows.Scan(&i.Digest, &i.Body); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sameStructure = `-- name: SameStructure :many
