@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -212,7 +211,7 @@ func balanced(t testing.TB, text string) {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			require.True(t, errors.Is(z.Err(), io.EOF), z.Err())
+			require.ErrorIs(t, z.Err(), io.EOF)
 			require.Empty(t, open)
 			return
 		case html.StartTagToken:
