@@ -41,8 +41,8 @@ const (
 	// values a bill may hold: each takes many times the room of its text.
 	maxDepth   = 64
 	mostValues = 400_000
-	// mostRecords bounds what is taken of one kind from one bill, longestText the characters
-	// of one text.
+	// mostRecords bounds what is taken of one kind from one bill; a bill that states more is
+	// a problem of its own. longestText bounds the characters of one text.
 	mostRecords = 1000
 	longestText = 300
 )
@@ -239,6 +239,7 @@ func Parse(object string, text []byte) (Bill, error) {
 	default:
 		return Bill{}, errNoBill
 	}
+	b.tellLeft()
 	return b.Bill, nil
 }
 
@@ -252,27 +253,31 @@ func contextOf(v any) string {
 }
 
 // builder gathers what a bill says.
-type builder struct{ Bill }
+type builder struct {
+	Bill
+	// left counts the statements that were not taken because there were too many of a kind.
+	left int
+}
 
 func (b *builder) at(where string) pipeline.Evidence {
 	return pipeline.Evidence{Object: b.Object, Where: where}
 }
 
 func (b *builder) license(where string, r pipeline.LicenseRecord) {
-	if len(b.Licenses) < mostRecords && (r.Declared != "" || r.Name != "" || r.Link != "") {
+	if (r.Declared != "" || r.Name != "" || r.Link != "") && b.room(len(b.Licenses)) {
 		r.At, r.Kind, r.Covers = b.at(where), pipeline.RecordBOM, "model"
 		b.Licenses = append(b.Licenses, r)
 	}
 }
 
 func (b *builder) base(where string, base pipeline.Base, revision string) {
-	if len(b.Bases) < mostRecords && base.ID != nil {
+	if base.ID != nil && b.room(len(b.Bases)) {
 		b.Bases = append(b.Bases, pipeline.BaseRecord{At: b.at(where), Kind: pipeline.RecordBOM, Basis: pipeline.BasisDeclared, Base: base, Revision: revision})
 	}
 }
 
 func (b *builder) dataset(where string, r pipeline.DatasetRecord) {
-	if len(b.Datasets) < mostRecords && (r.Dataset.ID != nil || r.Dataset.Name != nil || len(r.Problems) > 0) {
+	if (r.Dataset.ID != nil || r.Dataset.Name != nil || len(r.Problems) > 0) && b.room(len(b.Datasets)) {
 		r.At, r.Kind, r.Basis = b.at(where), pipeline.RecordBOM, pipeline.BasisDeclared
 		b.Datasets = append(b.Datasets, r)
 	}
@@ -281,11 +286,64 @@ func (b *builder) dataset(where string, r pipeline.DatasetRecord) {
 // count takes a property where its name is one for a number of parameters.
 func (b *builder) count(where, name, value string) {
 	active, ok := countName(name)
-	if !ok || len(b.Counts) == mostRecords {
+	if !ok {
 		return
 	}
-	if count, within, ok := amount(value); ok {
+	if count, within, ok := amount(value); ok && b.room(len(b.Counts)) {
 		b.Counts = append(b.Counts, pipeline.CountRecord{At: b.at(where), Kind: pipeline.RecordBOM, Count: count, Within: within, Active: active})
+	}
+}
+
+// room tells whether one more of a kind is taken, of which there are n, and counts it where not.
+func (b *builder) room(n int) bool {
+	if n < mostRecords {
+		return true
+	}
+	b.left++
+	return false
+}
+
+// tellLeft says that not all was taken: a long list must not hide what stands behind it.
+func (b *builder) tellLeft() {
+	if b.left == 0 {
+		return
+	}
+	problem := fmt.Sprintf("the bill of materials makes more than %s statements of one kind; %s were not taken", separated(mostRecords), separated(int64(b.left)))
+	b.Datasets = append(b.Datasets, unread(b.Object, problem).Datasets...)
+	if b.Note == "" {
+		b.Note = problem
+	}
+}
+
+// set is a set of data with the order in which its bill holds it.
+type set struct {
+	order  int
+	where  string
+	record pipeline.DatasetRecord
+}
+
+// sets takes sets of data in the order of their bill. Those that the model was trained on
+// come first where there is not room for all.
+func (b *builder) sets(n int, trained func(i int) bool, read func(i int) (set, bool)) {
+	var taken []set
+	for _, first := range []bool{true, false} {
+		for i := range n {
+			if trained(i) != first {
+				continue
+			}
+			if len(b.Datasets)+len(taken) >= mostRecords {
+				b.left++
+				continue
+			}
+			if s, ok := read(i); ok {
+				s.order, s.record.Trained = i, first
+				taken = append(taken, s)
+			}
+		}
+	}
+	slices.SortFunc(taken, func(x, y set) int { return cmp.Compare(x.order, y.order) })
+	for _, s := range taken {
+		b.dataset(s.where, s.record)
 	}
 }
 

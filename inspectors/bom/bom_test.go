@@ -130,13 +130,13 @@ func TestParse_CycloneDX(t *testing.T) {
 		`base meta-llama/Llama-3.1-8B, finetune, revision "main", licence MIT OR Apache-2.0, digest true at ` + m + ".pedigree.ancestors[0]",
 		`base mistralai/Mistral-7B-v0.1, -, revision "", licence -, digest false at ` + m + ".pedigree.ancestors[1]",
 		`base meta-llama/Llama-2-7b, -, revision "", licence -, digest false at ` + m + ".pedigree.ancestors[2]",
-		`data -, name -, trained false, licence -, personal -, sensitive -, digest false, aliases , problems the model's card refers to the data set "nowhere", which the bill of materials does not hold at ` + m + ".modelCard.modelParameters.datasets[2]",
-		`data -, name -, trained false, licence -, personal -, sensitive -, digest false, aliases , problems the model's card refers to the data set "tool", which the bill of materials does not hold at ` + m + ".modelCard.modelParameters.datasets[3]",
 		"data org/inline, name -, trained true, licence -, personal true, sensitive true, digest false, aliases https://huggingface.co/datasets/org/inline/tree/main, problems  at " + m + ".modelCard.modelParameters.datasets[4]",
 		"data harbour-labs/port-questions, name Port Questions, trained true, licence CC-BY-4.0, personal false, sensitive false, digest true, aliases port-questions, problems  at $.components[0]",
 		"data org/second, name -, trained true, licence -, personal -, sensitive -, digest false, aliases second, problems  at $.components[1]",
 		"data third, name -, trained true, licence -, personal -, sensitive -, digest false, aliases , problems  at $.components[2]",
 		"data evaluation, name -, trained false, licence -, personal true, sensitive -, digest false, aliases , problems  at $.components[3]",
+		`data -, name -, trained false, licence -, personal -, sensitive -, digest false, aliases , problems the model's card refers to the data set "nowhere", which the bill of materials does not hold at ` + m + ".modelCard.modelParameters.datasets[2]",
+		`data -, name -, trained false, licence -, personal -, sensitive -, digest false, aliases , problems the model's card refers to the data set "tool", which the bill of materials does not hold at ` + m + ".modelCard.modelParameters.datasets[3]",
 		"count 8030261248 within 0.000, active false at " + m + ".properties[1]",
 		"count 2500000000 within 0.020, active true at " + m + ".properties[2]",
 		"count 8000000000 within 0.062, active false at " + m + ".modelCard.properties[0]",
@@ -338,8 +338,8 @@ func TestParse_References(t *testing.T) {
 		"dependencies":[{"ref":"a","dependsOn":["a","d"]},{"ref":"d","dependsOn":["a"]},{"ref":"a","dependsOn":"d"}]}`)
 	require.Len(t, b.Bases, 1)
 	require.Len(t, b.Datasets, 4)
-	require.True(t, b.Datasets[2].Trained)
-	require.False(t, b.Datasets[3].Trained, "the first of a reference that is given twice counts")
+	require.True(t, b.Datasets[0].Trained)
+	require.False(t, b.Datasets[1].Trained, "the first of a reference that is given twice counts")
 	b = parse(t, `{"@context":"https://spdx.org/rdf/3.0.1/c","@graph":[{"type":"ai_AIPackage","spdxId":"a","ai_energyConsumption":"a"},
 		{"type":"Relationship","spdxId":"r","from":"r","relationshipType":"descendantOf","to":["r","a"]},
 		{"type":"Relationship","from":"a","relationshipType":"descendantOf","to":["a","a",null,{"spdxId":"a"},{"to":{}}]},
@@ -358,11 +358,73 @@ func TestParse_ManyOfAll(t *testing.T) {
 		`],"modelCard":{"modelParameters":{"datasets":[`+many(`{"name":"d"}`, 9_000)+`]}}}}}`)
 	require.Len(t, b.Licenses, 1_000)
 	require.Len(t, b.Bases, 1_000)
-	require.Len(t, b.Datasets, 1_000)
+	const told = "the bill of materials makes more than 1,000 statements of one kind; 32,000 were not taken"
+	require.Equal(t, told, b.Note)
+	require.Len(t, b.Datasets, 1_001, "a thousand sets, and the problem")
+	require.Equal(t, []string{told}, b.Datasets[1_000].Problems)
 	require.Len(t, b.Counts, 1_000)
 	b = parse(t, `{"@context":"https://spdx.org/rdf/3.0.1/c","@graph":[{"type":"ai_AIPackage","spdxId":"a"},{"spdxId":"b","name":"b","verifiedUsing":[`+many("{}", 50_000)+`],"externalIdentifier":[`+many("{}", 50_000)+`]},`+
 		many(`{"type":"Relationship","from":"a","relationshipType":"descendantOf","to":["b"]}`, 30_000)+`]}`)
 	require.Len(t, b.Bases, 1_000)
+	require.Contains(t, b.Note, "29,000 were not taken")
+}
+
+// TestParse_ManyHideNothing holds that a set that the model was trained on is taken, however
+// many others, or references that lead nowhere, stand before it.
+func TestParse_ManyHideNothing(t *testing.T) {
+	t.Parallel()
+	list := func(item string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, item+",", i)
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"cyclonedx": `{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"type":"machine-learning-model","name":"m","modelCard":{"modelParameters":{"datasets":[` +
+			list(`{"ref":"gone-%d"}`, 1_500) + `{"ref":"real"}]}}}},"components":[` + list(`{"type":"data","bom-ref":"d%[1]d","name":"d%[1]d"}`, 1_500) +
+			`{"type":"data","bom-ref":"real","name":"real","licenses":[{"license":{"id":"CC-BY-NC-4.0"}}]}]}`,
+		"spdx": `{"@context":"https://spdx.org/rdf/3.0.1/c","@graph":[{"type":"ai_AIPackage","spdxId":"urn:m","name":"m"},` +
+			list(`{"type":"dataset_DatasetPackage","spdxId":"urn:d%[1]d","name":"d%[1]d"}`, 1_500) + `{"type":"dataset_DatasetPackage","spdxId":"urn:real","name":"real"},
+			{"type":"Relationship","from":"urn:m","relationshipType":"trainedOn","to":["urn:real"]},
+			{"type":"Relationship","from":"urn:real","relationshipType":"hasDeclaredLicense","to":["https://spdx.org/licenses/CC-BY-NC-4.0"]}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := parse(t, text)
+			var trained []pipeline.DatasetRecord
+			for _, r := range b.Datasets {
+				if r.Trained {
+					trained = append(trained, r)
+				}
+			}
+			require.Len(t, trained, 1)
+			require.Equal(t, "real", *trained[0].Dataset.ID)
+			require.Equal(t, "CC-BY-NC-4.0", *trained[0].Dataset.License)
+			require.Len(t, b.Datasets, 1_001)
+			require.Contains(t, b.Datasets[1_000].Problems[0], "were not taken")
+			require.Equal(t, b.Note, b.Datasets[1_000].Problems[0])
+		})
+	}
+}
+
+// TestParse_SPDX3PlainLicence holds what is taken for a licence where the id of an element belongs.
+func TestParse_SPDX3PlainLicence(t *testing.T) {
+	t.Parallel()
+	for to, want := range map[string]string{
+		"CC-BY-NC-4.0": "CC-BY-NC-4.0", "MIT OR (Apache-2.0 WITH LLVM-exception)": "MIT OR (Apache-2.0 WITH LLVM-exception)", "GPL-2.0+": "GPL-2.0+",
+		"https://spdx.org/licenses/MIT": "MIT", "NOASSERTION": "", "NONE": "", "expandedlicensing_NoAssertionLicense": "", "SPDXRef-7": "", "_:b0": "", "urn:gone": "",
+		"https://example.org/gone": "", "": "", "<b>": "",
+	} {
+		b := parse(t, `{"@context":"https://spdx.org/rdf/3.0.0/c","@graph":[{"type":"ai_AIPackage","spdxId":"urn:m","name":"m"},
+			{"type":"Relationship","from":"urn:m","relationshipType":"hasDeclaredLicense","to":`+fmt.Sprintf("%q", to)+`}]}`)
+		if want == "" {
+			require.Empty(t, b.Licenses, to)
+			continue
+		}
+		require.Len(t, b.Licenses, 1, to)
+		require.Equal(t, want, b.Licenses[0].Declared)
+	}
 }
 
 func TestParse_Texts(t *testing.T) {
@@ -429,6 +491,12 @@ func TestRoundTrip(t *testing.T) {
 	require.Equal(t, r.Facts.Datasets, sets)
 	require.Equal(t, []int64{n, n}, []int64{bill.Counts[0].Count, bill.Counts[1].Count})
 	require.Equal(t, []bool{false, true}, []bool{bill.Counts[0].Active, bill.Counts[1].Active})
+
+	// The name of a folder goes out, since a bill must name its model, and does not come back.
+	b.Reset()
+	require.NoError(t, report.CycloneDX(&b, &pipeline.Report{Artifact: pipeline.Artifact{Source: "/data/incoming-17"}}))
+	require.Contains(t, b.String(), `"name": "incoming-17"`)
+	require.Empty(t, parse(t, b.String()).Model.Value)
 }
 
 func FuzzParse(f *testing.F) {

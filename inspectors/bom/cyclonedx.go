@@ -79,7 +79,11 @@ func (b *builder) modelOf(all []component) (component, bool) {
 
 // model takes what the bill says of the model itself.
 func (b *builder) model(m component) {
-	b.Model = Stated[string]{textOf(m.node["name"]), b.at(m.path + ".name")}
+	// A bill must name the model; one of Weighbridge says where the name is only that of a place.
+	if property(m.node, own+"name.basis") != "place" {
+		b.Model = Stated[string]{textOf(m.node["name"]), b.at(m.path + ".name")}
+	}
+	b.left += max(0, len(listOf(m.node["licenses"]))-mostRecords)
 	for i, r := range licensesOf(m.node) {
 		b.license(fmt.Sprintf("%s.licenses[%d]", m.path, i), r)
 	}
@@ -153,6 +157,8 @@ func (b *builder) data(root node, all []component, model component) {
 		}
 	}
 	trained := map[int]bool{}
+	// References that lead nowhere come last: many of them must not leave out what is there.
+	var missing []set
 	parameters := nodeOf(nodeOf(model.node["modelCard"])["modelParameters"])
 	for i, item := range listOf(parameters["datasets"]) {
 		n, where := nodeOf(item), fmt.Sprintf("%s.modelCard.modelParameters.datasets[%d]", model.path, i)
@@ -165,7 +171,7 @@ func (b *builder) data(root node, all []component, model component) {
 		}
 		at, ok := byRef[ref]
 		if !ok || stringOf(all[at].node["type"]) != typeData {
-			b.dataset(where, pipeline.DatasetRecord{Problems: []string{fmt.Sprintf("the model's card refers to the data set %q, which the bill of materials does not hold", textOf(ref))}})
+			missing = append(missing, set{where: where, record: pipeline.DatasetRecord{Problems: []string{fmt.Sprintf("the model's card refers to the data set %q, which the bill of materials does not hold", textOf(ref))}}})
 			continue
 		}
 		trained[at] = true
@@ -183,13 +189,19 @@ func (b *builder) data(root node, all []component, model component) {
 			}
 		}
 	}
+	sets := make([]int, 0, len(all))
 	for i, c := range all {
 		if stringOf(c.node["type"]) == typeData {
-			if r, ok := described(c.node); ok {
-				r.Trained = trained[i]
-				b.dataset(c.path, r)
-			}
+			sets = append(sets, i)
 		}
+	}
+	b.sets(len(sets), func(i int) bool { return trained[sets[i]] }, func(i int) (set, bool) {
+		c := all[sets[i]]
+		r, ok := described(c.node)
+		return set{where: c.path, record: r}, ok
+	})
+	for _, one := range missing {
+		b.dataset(one.where, one.record)
 	}
 }
 

@@ -2,6 +2,7 @@ package bom
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ func (b *builder) spdx2(root node) {
 		case r.kind == "ANCESTOR_OF" && r.to == id:
 			other = r.from
 		}
-		if base, ok := byID[other]; ok && other != id && len(b.Bases) < mostRecords {
+		if base, ok := byID[other]; ok && other != id && b.room(len(b.Bases)) {
 			b.base(r.where, pipeline.Base{ID: pointer(name2(base.node)), License: pointer(licence2(licences, textOf(base.node["licenseDeclared"])).Declared), Digest: checksum2(base.node)},
 				textOf(base.node["versionInfo"]))
 		}
@@ -242,11 +243,10 @@ func (b *builder) spdx3(root node) {
 	if ok {
 		b.model3(&g, m, licences)
 	}
-	for _, e := range g.elements {
-		if e.kind == "DatasetPackage" {
-			b.dataset(e.path, dataset3(e, trained[e.id], licences[e.id]))
-		}
-	}
+	sets := slices.DeleteFunc(slices.Clone(g.elements), func(e element) bool { return e.kind != "DatasetPackage" })
+	b.sets(len(sets), func(i int) bool { return trained[sets[i].id] }, func(i int) (set, bool) {
+		return set{where: sets[i].path, record: dataset3(sets[i], licences[sets[i].id])}, true
+	})
 }
 
 // modelOf3 finds the element that is this model: the only AIPackage, or the only one of the
@@ -299,7 +299,7 @@ func (b *builder) model3(g *graph3, m element, licences map[string]string) {
 			case kind == "ancestorOf" && idOf3(to) == m.id:
 				base = e.node["from"]
 			}
-			if found, ok := g.get(base); ok && found.id != m.id && len(b.Bases) < mostRecords {
+			if found, ok := g.get(base); ok && found.id != m.id && b.room(len(b.Bases)) {
 				b.base(e.path, pipeline.Base{ID: pointer(name3(found.node)), License: pointer(licences[found.id]), Digest: hash3(g, found.node)}, textOf(of3(found.node, "packageVersion")))
 			}
 		}
@@ -381,8 +381,17 @@ func (g *graph3) licence(to any) string {
 	if rest, is := strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(id, "https://"), "http://"), "spdx.org/licenses/"); is && !strings.Contains(rest, "/") {
 		return pipeline.PlainText(rest, longestText)
 	}
+	// Some documents, examples of the SPDX project of 2024 among them, write the expression
+	// itself where the id of its element belongs.
+	if words := pipeline.PlainText(id, longestText); !ok && plainExpression.MatchString(words) && !nothing3(words) && !strings.HasPrefix(words, "SPDXRef-") {
+		return words
+	}
 	return ""
 }
+
+// plainExpression is a licence expression in its form, which no id of an element has: that is
+// an address, or begins with "_:".
+var plainExpression = regexp.MustCompile(`^[A-Za-z0-9(][A-Za-z0-9.+() -]*$`)
 
 // nothing3 tells the words for a licence that nobody stated.
 func nothing3(words string) bool {
@@ -392,8 +401,8 @@ func nothing3(words string) bool {
 // modalities lists the types of data of SPDX 3 that are one kind of the fact.
 var modalities = map[string]string{"audio": "audio", "image": "image", "text": "text", "video": "video", "structured": "tabular"}
 
-func dataset3(e element, trained bool, licence string) pipeline.DatasetRecord {
-	r := pipeline.DatasetRecord{Trained: trained}
+func dataset3(e element, licence string) pipeline.DatasetRecord {
+	var r pipeline.DatasetRecord
 	id := ""
 	for _, purl := range purls3(e.node) {
 		if name, _, ok := packageURL(purl); ok && id == "" {

@@ -48,7 +48,7 @@ const modelRef = "model"
 //
 // What CycloneDX has no field for stands in properties that begin with "weighbridge:":
 //
-//	of the model   params.lower, params.estimate, params.upper, params.active, params.stored_elements,
+//	of the model   name.basis ("place" where nobody states a name and that of its folder stands for it), params.lower, params.estimate, params.upper, params.active, params.stored_elements,
 //	               architecture.fingerprint, architecture.matrix_fingerprint, quantization.scheme,
 //	               pin_digest, header_digest, content_digest, bytes, objects, lineage.left_out,
 //	               datasets.left_out, files.left_out
@@ -178,7 +178,7 @@ func (p *properties) list(name string, values []string) {
 // model makes the component that stands for the model.
 func (m *bill) model() cdx.Component {
 	f := &m.report.Facts
-	group, name := m.names()
+	group, name, stated := m.names()
 	c := cdx.Component{
 		BOMRef: modelRef, Type: cdx.ComponentTypeMachineLearningModel,
 		Group: group, Name: name, Version: bomTextOf(f.Model.Version),
@@ -187,6 +187,9 @@ func (m *bill) model() cdx.Component {
 		Hashes:     m.hash(),
 	}
 	var p properties
+	if !stated {
+		p.text("name.basis", "place")
+	}
 	p.number("params.lower", f.Params.Lower)
 	p.number("params.estimate", f.Params.Estimate)
 	p.number("params.upper", f.Params.Upper)
@@ -218,20 +221,22 @@ func (m *bill) model() cdx.Component {
 }
 
 // names returns owner and name of the model: as stated, else the last part of its place.
-func (m *bill) names() (group, name string) {
+func (m *bill) names() (group, name string, stated bool) {
 	f := &m.report.Facts
 	if f.Model.ID != nil {
 		if id, ok := pipeline.ModelID(*f.Model.ID); ok {
-			return ownerAndName(id)
+			group, name = ownerAndName(id)
+			return group, name, true
 		}
 	}
 	for _, text := range []*string{f.Model.Name, f.Card.Name, f.Model.ID} {
-		if name := bomTextOf(text); name != "" {
-			return ownerAndName(name)
+		if id := bomTextOf(text); id != "" {
+			group, name = ownerAndName(id)
+			return group, name, true
 		}
 	}
 	place := strings.TrimRight(m.report.Artifact.Source, `/\`)
-	return "", cmp.Or(bomText(place[strings.LastIndexAny(place, `/\`)+1:]), "model")
+	return "", cmp.Or(bomText(place[strings.LastIndexAny(place, `/\`)+1:]), "model"), false
 }
 
 // ownerAndName parts an id of the form owner/name; what has another form is a name.
