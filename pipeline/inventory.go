@@ -17,7 +17,7 @@ import (
 type Inventory interface {
 	// ModelsNamed returns what is on record under each of the ids, by [ModelKey], one
 	// record an id: one of a case that was approved or cleared before one that was
-	// rejected, then undecided ones, and last those that have expired or were superseded;
+	// rejected or revoked, then undecided ones, and last those that have expired or were superseded;
 	// among equals one whose id was stated before one that was named after its place, then
 	// the newest. Ids without a record are absent. At most [MostModelsAsked] ids are asked
 	// for at once; more are an error that matches [ErrOverLimit].

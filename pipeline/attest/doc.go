@@ -31,6 +31,10 @@
 // has the "/". The root here is over all objects of the approval, so it equals the one of
 // a model signature only where that leaves nothing out.
 //
+// Two files at the root of a source are left out of every digest and list: the submission
+// and an approval, unless they are larger than such a file can be ([pipeline.Object.Apart]).
+// So a released copy, with its approval beside it, has the content digest that was approved.
+//
 // A store-bound approval was given on bytes that nobody hashed. Its one subject is "pins",
 // the digest of [pipeline.Snapshot.PinDigest], and it lists the pin of every object. It
 // says nothing about a copy elsewhere, and ends when an object is written again.
@@ -51,6 +55,13 @@
 // envelope must verify with a trusted key, and one by a stranger is refused: an envelope
 // that somebody else added to is not the one that was issued. A key id is only a hint which
 // key to try, as DSSE says, and may be left out.
+//
+// # Checkpoints
+//
+// A checkpoint signs count and hash of the last event of the audit log. [ReadHead] takes
+// one as the head that a log is verified against later, and so a plain head, an export of
+// the log in JSON Lines, whose last line is a checkpoint, and an approval, which names the
+// head at its signing.
 //
 // # Errors
 //

@@ -406,8 +406,8 @@ func (w *walk) record() {
 
 // judge notes what is wrong with a model of the chain.
 func (w *walk) judge(n *node) {
-	if n.record != nil && n.record.State == pipeline.StateRejected {
-		w.problem("%s is in the chain, and was rejected in case %s.", n.ID, n.Case)
+	if n.record != nil && (n.record.State == pipeline.StateRejected || n.record.State == pipeline.StateRevoked) {
+		w.problem("%s is in the chain, and was %s in case %s.", n.ID, n.record.State, n.Case)
 	}
 	table, known := licence.OfBase(n.ID)
 	if !known || table.Mark == markMemory {

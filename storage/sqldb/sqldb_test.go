@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
 
@@ -185,6 +187,64 @@ func TestAppendOnly(t *testing.T) {
 	head, err := again.VerifyAudit(t.Context(), nil)
 	require.NoError(t, err)
 	require.Equal(t, int64(9), head.Count)
+}
+
+// A signed approval that was changed, taken away or added beside the log shows.
+func TestVerifyAudit_FindsTamperingWithApprovals(t *testing.T) {
+	t.Parallel()
+	unlock := []string{"DROP TRIGGER attestations_no_update", "DROP TRIGGER attestations_no_delete", "DROP TRIGGER attestations_no_replace"}
+	tests := []struct{ name, statement, text string }{
+		{"Bound", "UPDATE attestations SET bound = 'content'", "is not as event 10 recorded it"},
+		{"Term", "UPDATE attestations SET expires_at = '2999-01-01T00:00:00.000000Z'", "is not as event 10 recorded it"},
+		{"Time", "UPDATE attestations SET signed_at = 'x'", "is not as event 10 recorded it"},
+		{"Keys", "UPDATE attestations SET key_ids = '[]'", "is not as event 10 recorded it"},
+		{"Gone", "DELETE FROM attestations", "records 1 signed approvals and the database holds 0"},
+		{"Added", "INSERT INTO attestations SELECT 'x', case_id, approval, settled_seq, settled_hash, bound, key_ids, signed_at, expires_at, 9, body FROM attestations", "is not as event 9 recorded it"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path, _ := attested(t)
+			if test.name != "Added" {
+				locked, err := sql.Open("sqlite", path)
+				require.NoError(t, err)
+				_, err = locked.Exec(test.statement)
+				require.Error(t, err, "signed approvals only grow")
+				require.NoError(t, locked.Close())
+			}
+			raw(t, path, append(slices.Clone(unlock), test.statement)...)
+			db := open(t, path)
+			defer func() { require.NoError(t, db.Close()) }()
+			_, err := db.VerifyAudit(t.Context(), nil)
+			require.ErrorIs(t, err, pipeline.ErrTampered)
+			require.ErrorContains(t, err, test.text)
+		})
+	}
+	path, id := attested(t)
+	raw(t, path, append(slices.Clone(unlock), "UPDATE attestations SET body = x'00'")...)
+	db := open(t, path)
+	defer func() { require.NoError(t, db.Close()) }()
+	_, err := db.AttestationsOf(t.Context(), id)
+	require.ErrorIs(t, err, pipeline.ErrTampered)
+	require.ErrorContains(t, err, "a signed approval in the database")
+}
+
+// attested is a filled database with a signed approval of its approved case, as event 10.
+func attested(t *testing.T) (path string, id uuid.UUID) {
+	t.Helper()
+	path = filled(t)
+	db := open(t, path)
+	page, err := db.Cases(t.Context(), pipeline.CaseFilter{States: []pipeline.State{pipeline.StateApproved}})
+	require.NoError(t, err)
+	id = page.Items[0].ID
+	h, err := db.History(t.Context(), id)
+	require.NoError(t, err)
+	text := []byte("envelope")
+	_, err = review.New(db).Attest(t.Context(), pipeline.Attestation{Digest: pipeline.DigestBytes(text), Case: id, Approval: uuid.Must(uuid.NewV7()), Settled: *h.Settled,
+		Bound: pipeline.BoundStore, KeyIDs: []string{"k"}, SignedAt: time.Now(), Envelope: text}, sqldbtest.Person("ada"))
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	return path, id
 }
 
 // Somebody with the file, who takes the triggers away first.

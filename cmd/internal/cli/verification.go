@@ -176,6 +176,9 @@ func (v *verification) tell(label, result string) string {
 			row("Submission", "none")
 		}
 	}
+	if strings.Contains(v.ContentBasis, "store") {
+		row("Digests", "by the store's word, for objects of which it holds the SHA-256")
+	}
 	for i, d := range v.Differences {
 		if i == mostDifferences {
 			row("", "and %s more", report.Count(int64(len(v.Differences)-i)))

@@ -1151,7 +1151,7 @@ const modelNamed = `-- name: ModelNamed :one
 SELECT cases.id, cases.source, cases.state, m.model_id, m.stated, m.license, m.bases
 FROM case_models AS m JOIN cases ON cases.id = m.case_id
 WHERE m.model_key = ?1 AND cases.source <> ?2
-ORDER BY CASE cases.state WHEN 'approved' THEN 0 WHEN 'cleared' THEN 0 WHEN 'rejected' THEN 1
+ORDER BY CASE cases.state WHEN 'approved' THEN 0 WHEN 'cleared' THEN 0 WHEN 'rejected' THEN 1 WHEN 'revoked' THEN 1
     WHEN 'expired' THEN 3 WHEN 'superseded' THEN 4 ELSE 2 END, m.stated DESC, cases.id DESC
 LIMIT 1
 `
