@@ -146,6 +146,7 @@ func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *appr
 		return err
 	}
 	ruling := pipeline.Ruling{Kind: pipeline.RulingNone}
+	until := time.Now().Add(wait)
 	if queue != nil {
 		defer func() { _ = queue.DB.Close() }()
 		if ruling, err = await(ctx, queue, &w.Report, wait); err != nil {
@@ -160,7 +161,13 @@ func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *appr
 	result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)
 	switch {
 	case result.Open && queue != nil && a.trusted != nil:
-		if err := a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now()); err != nil {
+		err := a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
+		// It is signed a moment after the vote that a waiting gate waited for.
+		for errors.Is(err, &pipeline.Error{Code: gateNotSigned}) && time.Now().Before(until) && ctx.Err() == nil {
+			time.Sleep(min(pollEvery, time.Until(until)))
+			err = a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
+		}
+		if err != nil {
 			code := refusedAs(err)
 			if code == exitClear {
 				return err
