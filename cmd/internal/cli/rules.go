@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -282,18 +281,4 @@ func counted(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// readBounded reads a file that the user names, at most n bytes of it.
-func readBounded(path string, n int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, n+1))
-	if err == nil && int64(len(text)) > n {
-		err = &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("the file has more than %d bytes", n)}
-	}
-	return text, err
 }

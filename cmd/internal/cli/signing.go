@@ -156,7 +156,7 @@ func (c *cli) makeCheckpoint(ctx context.Context, queue *app.Queue, key *attest.
 	if made.envelope, err = made.Sign(ctx, key); err != nil || folder == "" {
 		return made, err
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // others read checkpoints
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return made, fmt.Errorf("make the folder of checkpoints: %w", err)
 	}
 	made.path = filepath.Join(folder, fmt.Sprintf(checkpointName, made.Count, made.Time.Format(checkpointTime)))
