@@ -36,7 +36,7 @@ fences: ## hold the imports to the arrows of the architecture
 	go test -count=1 -run '^TestImports' ./pipeline
 
 race: ## run the tests with the race detector (PKG=./pipeline/... for some)
-	go test -race $(PKG)
+	go test -race -timeout 40m $(PKG)
 
 conformance: ## run the tests that need a real S3 server, each in a module of its own
 	@set -e; for module in $(NESTED); do echo "go test -race ./... in $$module"; (cd $$module && go vet ./... && go test -race ./...); done
