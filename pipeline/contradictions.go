@@ -111,7 +111,7 @@ func (s *FactSet) againstWeight(sub *Submission, object string) (contradiction, 
 		evidence = append(evidence, entry.Evidence...)
 	}
 	return contradiction{
-		sentence: fmt.Sprintf("model.parameters: the submission states %s parameters, and the headers show %s.", separated(*stated), span(p.Lower, p.Upper)),
+		sentence: fmt.Sprintf("model.parameters: the submission states %s parameters, and the headers show %s.", Separated(*stated), span(p.Lower, p.Upper)),
 		evidence: evidence,
 	}, true
 }
@@ -160,13 +160,13 @@ func outside(n int64, lower, upper *int64) bool {
 func span(lower, upper *int64) string {
 	switch {
 	case lower == nil:
-		return "at most " + separated(*upper)
+		return "at most " + Separated(*upper)
 	case upper == nil:
-		return "at least " + separated(*lower)
+		return "at least " + Separated(*lower)
 	case *lower == *upper:
-		return separated(*lower)
+		return Separated(*lower)
 	}
-	return separated(*lower) + " to " + separated(*upper)
+	return Separated(*lower) + " to " + Separated(*upper)
 }
 
 // same tells whether two values of one fact say the same.
@@ -225,20 +225,7 @@ func inWords(value any) string {
 	case bool:
 		return strconv.FormatBool(value)
 	case int64:
-		return separated(value)
+		return Separated(value)
 	}
 	return fmt.Sprint(value)
-}
-
-// separated writes a whole number with a comma between every three digits.
-func separated(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
 }

@@ -136,7 +136,7 @@ func (r *run) Read(ctx context.Context, f pipeline.File) (pipeline.ReadResult, e
 	o := f.Object()
 	result := pipeline.ReadResult{Role: pipeline.RoleText, Beside: true}
 	if o.Size > MaxDocument {
-		result.Note = fmt.Sprintf("the bill of materials has %s bytes; at most %s are read", separated(o.Size), separated(MaxDocument))
+		result.Note = fmt.Sprintf("the bill of materials has %s bytes; at most %s are read", pipeline.Separated(o.Size), pipeline.Separated(MaxDocument))
 		r.add(unread(o.Path, result.Note))
 		return result, nil
 	}
@@ -308,7 +308,7 @@ func (b *builder) tellLeft() {
 	if b.left == 0 {
 		return
 	}
-	problem := fmt.Sprintf("the bill of materials makes more than %s statements of one kind; %s were not taken", separated(mostRecords), separated(int64(b.left)))
+	problem := fmt.Sprintf("the bill of materials makes more than %s statements of one kind; %s were not taken", pipeline.Separated(mostRecords), pipeline.Separated(int64(b.left)))
 	b.Datasets = append(b.Datasets, unread(b.Object, problem).Datasets...)
 	if b.Note == "" {
 		b.Note = problem
@@ -349,5 +349,5 @@ func (b *builder) sets(n int, trained func(i int) bool, read func(i int) (set, b
 
 // severalModels notes that a bill does not say which of its models is this one.
 func (b *builder) severalModels(n int) {
-	b.Note = fmt.Sprintf("the bill of materials holds %s models and does not say which of them this one is", separated(int64(n)))
+	b.Note = fmt.Sprintf("the bill of materials holds %s models and does not say which of them this one is", pipeline.Separated(int64(n)))
 }

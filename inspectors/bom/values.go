@@ -28,7 +28,7 @@ func decode(text []byte) (node, error) {
 		return nil, &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("the bill of materials is nested deeper than %d levels", maxDepth)}
 	}
 	if values > mostValues {
-		return nil, &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("the bill of materials holds more than %s values", separated(mostValues))}
+		return nil, &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("the bill of materials holds more than %s values", pipeline.Separated(mostValues))}
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -70,15 +70,6 @@ func measure(text []byte) (deepest, values int) {
 		}
 	}
 	return deepest, values
-}
-
-// separated writes a whole number with a comma between every three digits.
-func separated(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 func nodeOf(v any) node {

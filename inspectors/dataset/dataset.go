@@ -106,7 +106,7 @@ func (r *run) Read(ctx context.Context, f pipeline.File) (pipeline.ReadResult, e
 	kind, _ := kindOf(f.Head())
 	result.Format = string(kind)
 	if o.Size > MaxDocument {
-		result.Note = fmt.Sprintf("the document has %s bytes; at most %s are read", separated(o.Size), separated(MaxDocument))
+		result.Note = fmt.Sprintf("the document has %s bytes; at most %s are read", pipeline.Separated(o.Size), pipeline.Separated(MaxDocument))
 		r.add(problemRecord(o.Path, kind, result.Note))
 		return result, nil
 	}
@@ -211,13 +211,4 @@ func tooDeep(text []byte) bool {
 		}
 	}
 	return false
-}
-
-// separated writes a whole number with a comma between every three digits.
-func separated(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

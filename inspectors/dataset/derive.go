@@ -231,7 +231,7 @@ func shown(v any) string {
 	case []string:
 		return strconv.Quote(pipeline.PlainText(strings.Join(v, ", "), longestText))
 	case int64:
-		return separated(v)
+		return pipeline.Separated(v)
 	}
 	return fmt.Sprint(v)
 }
@@ -369,7 +369,7 @@ func (g *gathering) report(records []pipeline.DatasetRecord) {
 		from = lines(from, nameOf(&r.Dataset), r.DerivedFrom)
 	}
 	if g.left > 0 {
-		g.problem("%s more data sets are named and were not listed.", separated(int64(g.left)))
+		g.problem("%s more data sets are named and were not listed.", pipeline.Separated(int64(g.left)))
 	}
 	basis := pipeline.BasisParsed
 	if len(records) == 0 {

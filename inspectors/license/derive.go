@@ -384,7 +384,7 @@ func (s statementGroup) says() string {
 // where names the places of a group.
 func (s statementGroup) where() string {
 	if n := len(s.places) - 1; n > 0 {
-		return fmt.Sprintf("%s (and %s more)", shown(s.At.Object), separated(n))
+		return fmt.Sprintf("%s (and %s more)", shown(s.At.Object), pipeline.Separated(int64(n)))
 	}
 	return shown(s.At.Object)
 }
@@ -408,7 +408,7 @@ func quoted(text string) string {
 func (g *found) problems() ([]string, []pipeline.Evidence) {
 	sentences, places := []string{}, []pipeline.Evidence{}
 	if g.left > 0 {
-		sentences = append(sentences, fmt.Sprintf("%s more places that speak of a licence were not looked at.", separated(g.left)))
+		sentences = append(sentences, fmt.Sprintf("%s more places that speak of a licence were not looked at.", pipeline.Separated(int64(g.left))))
 	}
 	for _, s := range g.groups {
 		sentence := s.Problem

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"weighbridge/pipeline"
 )
 
 // Bounds of identification. They were chosen on the texts that the fingerprints were made
@@ -296,16 +298,7 @@ func (id Identification) sentence(name string) string {
 	case id.Expression == "":
 		return fmt.Sprintf("%s is no licence text that is known.", name)
 	case id.Beyond > 0:
-		return fmt.Sprintf("%s goes on beyond the licence %s: %s of its %s words belong to no licence that is known.", name, id.Expression, separated(id.Beyond), separated(id.Words))
+		return fmt.Sprintf("%s goes on beyond the licence %s: %s of its %s words belong to no licence that is known.", name, id.Expression, pipeline.Separated(int64(id.Beyond)), pipeline.Separated(int64(id.Words)))
 	}
 	return ""
-}
-
-// separated writes a count with a comma between every three digits.
-func separated(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -138,7 +138,7 @@ func (w *writer) results(c *pipeline.Card) {
 		}
 	}
 	if left > 0 {
-		addProblem(c, "model-index has %s results more than the %d that were read", separated(int64(left)), mostResults)
+		addProblem(c, "model-index has %s results more than the %d that were read", pipeline.Separated(int64(left)), mostResults)
 	}
 	basis := pipeline.BasisDeclared
 	if len(results) == 0 {

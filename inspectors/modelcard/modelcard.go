@@ -86,7 +86,7 @@ func (r *run) Read(_ context.Context, f pipeline.File) (pipeline.ReadResult, err
 	}
 	d := Parse(head)
 	if cut {
-		d.problem("the README has %s bytes; the first %s were read", separated(o.Size), separated(int64(len(head))))
+		d.problem("the README has %s bytes; the first %s were read", pipeline.Separated(o.Size), pipeline.Separated(int64(len(head))))
 	}
 	result.Note = strings.Join(d.Problems, "; ")
 	r.add(pipeline.Card{Object: o.Path, Values: d.Values, Body: d.Body, Problems: d.Problems})
@@ -186,13 +186,4 @@ func describesData(c *pipeline.Card) bool {
 	}
 	first, _, _ := strings.Cut(c.Object, "/")
 	return slices.Contains(dataFolders, strings.ToLower(first))
-}
-
-// separated writes a whole number with a comma between every three digits.
-func separated(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

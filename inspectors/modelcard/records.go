@@ -70,7 +70,7 @@ func (w *writer) licenses(c *pipeline.Card, covers string) {
 	}
 	name, link := text(c.Values["license_name"]), text(c.Values["license_link"])
 	if len(declared) > mostLicenses {
-		addProblem(c, "%s licences are listed; the first %d were read", separated(int64(len(declared))), mostLicenses)
+		addProblem(c, "%s licences are listed; the first %d were read", pipeline.Separated(int64(len(declared))), mostLicenses)
 		declared = declared[:mostLicenses]
 	}
 	named := slices.IndexFunc(declared, func(s string) bool { return strings.EqualFold(s, "other") })
@@ -111,7 +111,7 @@ func (w *writer) bases(c *pipeline.Card) {
 		addProblem(c, "base_model is neither a text nor a list of texts")
 	}
 	if len(ids) > mostBases {
-		addProblem(c, "%s bases are listed; the first %d were read", separated(int64(len(ids))), mostBases)
+		addProblem(c, "%s bases are listed; the first %d were read", pipeline.Separated(int64(len(ids))), mostBases)
 		ids = ids[:mostBases]
 	}
 	for i, id := range ids {

@@ -54,7 +54,7 @@ func (w *writer) training(c *pipeline.Card) {
 				continue
 			}
 			size = a.value
-			tokens = appendNew(tokens, separated(int64(math.Round(a.value))))
+			tokens = appendNew(tokens, pipeline.Separated(int64(math.Round(a.value))))
 		}
 	}
 	// The card of a model that was made from another one often tells of the other's training.

@@ -98,20 +98,11 @@ func (s *scale) miscounted() []string {
 	n := float64(*declared)
 	switch {
 	case n > float64(s.sum.upper)*tolerance:
-		out = append(out, fmt.Sprintf("the artifact declares %s parameters; its tensors hold %s at most", commas(*declared), commas(int64(min(s.sum.upper, math.MaxInt64)))))
+		out = append(out, fmt.Sprintf("the artifact declares %s parameters; its tensors hold %s at most", pipeline.Separated(*declared), pipeline.Separated(int64(min(s.sum.upper, math.MaxInt64)))))
 	case n*tolerance < float64(least):
-		out = append(out, fmt.Sprintf("the artifact declares %s parameters; its tensors hold %s at least", commas(*declared), commas(int64(min(least, math.MaxInt64)))))
+		out = append(out, fmt.Sprintf("the artifact declares %s parameters; its tensors hold %s at least", pipeline.Separated(*declared), pipeline.Separated(int64(min(least, math.MaxInt64)))))
 	}
 	return out
-}
-
-// commas writes a count with a comma between every three digits.
-func commas(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }
 
 // raise lets a declared count, and the whole of which this is a part, raise the upper
