@@ -53,6 +53,24 @@ const (
 	EventAttested EventKind = "attested"
 	// EventRevoked: what was approved or cleared was taken back.
 	EventRevoked EventKind = "revoked"
+	// EventAssigned: somebody was asked to work on the case, or it has another due date.
+	EventAssigned EventKind = "assigned"
+	// EventAttached: an evidence file was added.
+	EventAttached EventKind = "attached"
+	// EventAnswered: the submitter answered a request for changes.
+	EventAnswered EventKind = "answered"
+	// EventOverdue: the case is undecided past its due date.
+	EventOverdue EventKind = "overdue"
+	// EventLinked: a link was made through which somebody without an account can answer.
+	EventLinked EventKind = "linked"
+	// EventExceptionGranted, EventExceptionEnded, EventExceptionLapsing: an exception was
+	// granted, was ended early, or ends soon. They are about no case.
+	EventExceptionGranted EventKind = "exception_granted"
+	EventExceptionEnded   EventKind = "exception_ended"
+	EventExceptionLapsing EventKind = "exception_lapsing"
+	// EventTokenMade and EventTokenRevoked are about no case.
+	EventTokenMade    EventKind = "token_made"
+	EventTokenRevoked EventKind = "token_revoked"
 )
 
 // AuditEvent is one entry of the audit log. Events are added and never changed. Each

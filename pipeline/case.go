@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -96,6 +97,13 @@ type Case struct {
 	UpdatedAt time.Time `json:"updated_at"`
 	// DueAt is when the case should be settled, nil where no date was set.
 	DueAt *time.Time `json:"due_at"`
+	// OverdueAt is the due date that was told of as past, nil where none was.
+	OverdueAt *time.Time `json:"overdue_at,omitempty"`
+	// BodyDigest is as [BodyDigest] says, "" for cases from before there was one.
+	BodyDigest Digest `json:"body_digest,omitempty"`
+	// Cause says why an undecided case is open again, "" where it never was settled.
+	// Cases that one change opened again have the same cause.
+	Cause string `json:"cause,omitempty"`
 	// SettledAt is when the case was approved, rejected, cleared or revoked; nil while
 	// it is undecided.
 	SettledAt *time.Time `json:"settled_at"`
@@ -171,6 +179,34 @@ type CaseFilter struct {
 	Text string
 	// Content is a content digest that must be equal.
 	Content Digest
+	// Pins is a pin digest that must be equal.
+	Pins Digest
+	// SourcePrefix is how the source must begin.
+	SourcePrefix string
+	// Assignee and Claimant must be equal, in any letter case.
+	Assignee string
+	Claimant string
+	// Cause must be equal.
+	Cause string
+	// Pack and Rule: a finding of the case's current report must come from them, and be
+	// matched or undecided.
+	Pack string
+	Rule string
+	// MinParams and MaxParams bound the estimated number of parameters, both included. A
+	// case of unknown weight is never chosen by them.
+	MinParams *int64
+	MaxParams *int64
+	// CreatedFrom and CreatedBefore bound the age.
+	CreatedFrom   time.Time
+	CreatedBefore time.Time
+	// OverdueAt chooses undecided cases that are due before a time.
+	OverdueAt time.Time
+	// NeedsReviewer chooses the cases that wait for this reviewer: open or claimed, not
+	// submitted by them, claimed or assigned by nobody else, and not voted on by them in
+	// the present round.
+	NeedsReviewer string
+	// Order is the order of the page, [OrderNewest] where it is "".
+	Order CaseOrder
 	// Cursor is the Next of the page before, "" for the first page.
 	Cursor string
 	// Limit is the largest number of cases to return, 50 where it is 0 and 200 at
@@ -178,7 +214,51 @@ type CaseFilter struct {
 	Limit int
 }
 
-// CasePage is one page of the queue, newest case first.
+// CaseOrder is the order of a page.
+type CaseOrder string
+
+// The orders of a page.
+const (
+	// OrderNewest: the newest case first.
+	OrderNewest CaseOrder = "newest"
+	// OrderUrgent: what is due first first, and what has no due date at the end. Due
+	// dates come from severity, so the graver case comes first where both are as old.
+	OrderUrgent CaseOrder = "urgent"
+)
+
+// CaseCounts is how many cases there are, by state and verdict.
+type CaseCounts map[State]map[Verdict]int64
+
+// DayCount is what happened on one day.
+type DayCount struct {
+	// Day is YYYY-MM-DD in UTC.
+	Day  string    `json:"day"`
+	Kind EventKind `json:"kind"`
+	// Verdict is that of the case at the time, "" for an event about no case.
+	Verdict Verdict `json:"verdict"`
+	Count   int64   `json:"count"`
+}
+
+// CauseCount is how many undecided cases one cause opened again.
+type CauseCount struct {
+	Cause string `json:"cause"`
+	Count int64  `json:"count"`
+}
+
+// QueueCounter counts cases without reading them.
+type QueueCounter interface {
+	// Counts returns the cases by state and verdict.
+	Counts(ctx context.Context) (CaseCounts, error)
+	// CountCases counts the cases that a filter chooses, up to a limit: where there are
+	// more it returns the limit.
+	CountCases(ctx context.Context, filter CaseFilter, limit int) (int64, error)
+	// Days returns the events of the days from one to another, both included.
+	Days(ctx context.Context, from, to string) ([]DayCount, error)
+	// Causes returns the causes of undecided cases, the most frequent first.
+	Causes(ctx context.Context, limit int) ([]CauseCount, error)
+}
+
+// CasePage is one page of the queue.
 type CasePage struct {
 	Items []Case `json:"items"`
 	// Next is the cursor of the next page, "" after the last.
@@ -192,6 +272,8 @@ type CaseFile struct {
 	Decisions []Decision `json:"decisions"`
 	// Comments are in order of time.
 	Comments []Comment `json:"comments"`
+	// Exhibits are in order of time.
+	Exhibits []Exhibit `json:"exhibits"`
 	// Settled is the head of the audit log at the event that settled the case
 	// last, nil where it was never settled.
 	Settled *AuditHead `json:"settled"`

@@ -20,6 +20,14 @@ const (
 	KnownAsserted Known = "asserted"
 	// KnownSystem: Weighbridge itself.
 	KnownSystem Known = "system"
+	// KnownSignedIn: an identity provider vouched for the person.
+	KnownSignedIn Known = "signed_in"
+	// KnownToken: the program showed a token of the person, or of the machine.
+	KnownToken Known = "token"
+	// KnownLink: whoever answered showed the link to this one case.
+	KnownLink Known = "link"
+	// KnownDev: the one person of "serve --dev". Nothing was proved.
+	KnownDev Known = "dev"
 )
 
 // ActorRole is an office that a quorum can ask for.
@@ -32,7 +40,7 @@ const RoleLegal ActorRole = "legal"
 type Actor struct {
 	Name  string `json:"name"`
 	Known Known  `json:"known"`
-	// Roles are the offices the actor holds. An asserted actor holds none.
+	// Roles are the roles and offices the actor holds. An asserted actor holds none.
 	Roles []ActorRole `json:"roles,omitempty"`
 }
 
@@ -153,7 +161,9 @@ type Decision struct {
 	Bound *int64 `json:"bound"`
 	// Until is the end of the term that an approval asks for, nil for none.
 	Until *time.Time `json:"until"`
-	At    time.Time  `json:"at"`
+	// Exception is what an approval rests on, nil for none.
+	Exception *uuid.UUID `json:"exception,omitempty"`
+	At        time.Time  `json:"at"`
 }
 
 // Comment is what somebody wrote to a case.
@@ -203,4 +213,7 @@ type Ballot struct {
 	Comment string
 	// Until is the end of the approval's term, nil for none.
 	Until *time.Time
+	// Exception is what the approval rests on, nil for none. It must be live, and cover
+	// the source and one of the case's rules; the term then ends with it at the latest.
+	Exception *uuid.UUID
 }

@@ -42,6 +42,9 @@ type CaseRejudger interface {
 
 // KeptReader reads what was read for a case.
 type KeptReader interface {
+	// KeptObject returns what was read of one object for the case's current report. It
+	// returns an error that matches [ErrNotFound] where nothing was kept of it.
+	KeptObject(ctx context.Context, id uuid.UUID, path string) (Kept, error)
 	// Kept calls each with what was read for the case's current report, in byte
 	// order of path, until it returns an error.
 	Kept(ctx context.Context, id uuid.UUID, each func(Kept) error) error
@@ -208,14 +211,21 @@ type CaseBook interface {
 	// Ended returns approved cases whose term ended by the given time, at most
 	// limit of them.
 	Ended(ctx context.Context, by time.Time, limit int) ([]uuid.UUID, error)
+	// PastDue returns undecided cases whose due date has passed by the given time and
+	// was not told of yet, at most limit of them.
+	PastDue(ctx context.Context, by time.Time, limit int) ([]uuid.UUID, error)
+	// Join changes two cases together: one that gives way, and the one it gives way to.
+	// It returns an error that matches [ErrNotFound] where one of them is missing.
+	Join(ctx context.Context, old, by uuid.UUID, plan func(old, by CaseFile) ([]CaseChange, error)) error
 }
 
 // Relatives are the cases that a weighing has to do with.
 type Relatives struct {
 	// Same has the weighing's key. It is nil where the key is new.
 	Same *CaseFile
-	// Alike is the newest other case with the same source, submission and header
-	// digest. It is nil where there is none.
+	// Alike is the newest other case with the same source and submission, and the same
+	// header digest or the same [BodyDigest]: then at most texts for readers differ. It
+	// is nil where there is none.
 	Alike *CaseFile
 	// Outdated are the undecided cases of the source with other pins.
 	Outdated []Case
@@ -243,6 +253,15 @@ type CaseChange struct {
 	Comments []Comment
 	// Attestation is set where an approval was signed.
 	Attestation *Attestation
+	// Exhibits are the evidence files to add.
+	Exhibits []ExhibitFile
+}
+
+// ExhibitFile is an exhibit with its bytes. Body is nil where the book holds the bytes of
+// this digest already.
+type ExhibitFile struct {
+	Exhibit
+	Body []byte
 }
 
 // ReportBody returns what a report says, as JSON: the report without its cost and its

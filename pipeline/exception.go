@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Exception is a standing reason why a rule need not stop some models for a time: a
+// licence obtained, a ruling of counsel. It decides nothing by itself. A reviewer who
+// approves may rest the approval on it; then the approval ends with it at the latest, and
+// the case opens again where the exception is ended early. So it never weakens a quorum,
+// and it cannot outlive its owner's promise unseen.
+type Exception struct {
+	ID uuid.UUID `json:"id"`
+	// Pack and Rule name the rule.
+	Pack string `json:"pack"`
+	Rule string `json:"rule"`
+	// Scope is a source, or the beginning of sources up to a slash: s3://bucket/team/.
+	Scope string `json:"scope"`
+	// Owner answers for it.
+	Owner   string     `json:"owner"`
+	Reason  ReasonCode `json:"reason"`
+	Comment string     `json:"comment"`
+	// Until is its end.
+	Until time.Time `json:"until"`
+	By    Actor     `json:"by"`
+	At    time.Time `json:"at"`
+	// EndedAt and EndedBy are set where it was ended early.
+	EndedAt *time.Time `json:"ended_at"`
+	EndedBy string     `json:"ended_by,omitempty"`
+}
+
+// Live reports whether the exception stands at a time.
+func (e Exception) Live(at time.Time) bool { return e.EndedAt == nil && at.Before(e.Until) }
+
+// Covers reports whether a source is in the exception's scope.
+func (e Exception) Covers(source string) bool {
+	return source == e.Scope || strings.HasSuffix(e.Scope, "/") && strings.HasPrefix(source, e.Scope)
+}
+
+// ExceptionFilter chooses exceptions. A zero field chooses all.
+type ExceptionFilter struct {
+	// LiveAt chooses those that stand at a time.
+	LiveAt time.Time
+	// EndsBefore chooses those whose end is before a time.
+	EndsBefore time.Time
+	// Source chooses those that cover a source.
+	Source string
+	// Limit is 200 where it is 0.
+	Limit int
+}
+
+// ExceptionBook keeps exceptions. Each change is an audit event about no case, with the
+// exception in its data.
+type ExceptionBook interface {
+	AddException(ctx context.Context, e Exception, event AuditEvent) error
+	// EndException returns an error that matches [ErrNotFound] where there is none, and
+	// [ErrTransition] where it has ended already.
+	EndException(ctx context.Context, id uuid.UUID, at time.Time, by string, event AuditEvent) (Exception, error)
+	// Note leaves an event, where mark is new: the same mark is noted once.
+	Note(ctx context.Context, mark string, event AuditEvent) (noted bool, err error)
+	// ExceptionByID returns an error that matches [ErrNotFound] where there is none.
+	ExceptionByID(ctx context.Context, id uuid.UUID) (Exception, error)
+	// Exceptions returns those that end first first.
+	Exceptions(ctx context.Context, filter ExceptionFilter) ([]Exception, error)
+	// RestingOn returns the approved cases that rest on an exception.
+	RestingOn(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error)
+}
+
+// ExceptionKeeper grants and ends exceptions.
+type ExceptionKeeper interface {
+	// Grant checks and keeps an exception, and returns it with id and time. Errors match
+	// [ErrUsage] and [ErrForbidden].
+	Grant(ctx context.Context, e Exception, by Actor) (Exception, error)
+	// EndEarly ends an exception and opens the approved cases again that rest on it. It
+	// returns how many those were.
+	EndEarly(ctx context.Context, id uuid.UUID, why string, by Actor) (Exception, int, error)
+	// Lapsing leaves an event for each live exception that ends within a time, once.
+	Lapsing(ctx context.Context, within time.Duration) (int, error)
+}
