@@ -221,7 +221,9 @@ func (db *DB) Tokens(ctx context.Context, account *uuid.UUID, limit int) ([]pipe
 		if err != nil {
 			return err
 		}
-		out, err = all(rows, func(row queries.NewestTokensOfRow) (pipeline.Token, error) { return tokenFrom(queries.TokenByIDRow(row)) })
+		out, err = all(rows, func(row queries.NewestTokensOfRow) (pipeline.Token, error) {
+			return tokenFrom(queries.TokenByIDRow(row))
+		})
 		return err
 	})
 	return out, err
