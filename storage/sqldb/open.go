@@ -35,6 +35,7 @@ var (
 	_ pipeline.LinkBook          = (*DB)(nil)
 	_ pipeline.ReplyBook         = (*DB)(nil)
 	_ pipeline.CheckBook         = (*DB)(nil)
+	_ pipeline.QueueCounter      = (*DB)(nil)
 	_ pipeline.ExceptionBook     = (*DB)(nil)
 	_ pipeline.NoticeBook        = (*DB)(nil)
 )
