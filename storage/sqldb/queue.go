@@ -30,8 +30,8 @@ func pageLimit(asked int) int {
 	return min(asked, pageMax)
 }
 
-// few is how many cases are read and sorted rather than walked through in order.
-const few = 2000
+// fewCases is how many cases are read and sorted rather than walked through in order.
+const fewCases = 2000
 
 // mostArms bounds how many indexed ranges one page is put together from.
 const mostArms = 12
@@ -59,7 +59,7 @@ func scanCase(rows *sql.Rows) (pipeline.Case, error) {
 // of [pipeline.CaseFilter].Text is ignored in A to Z only.
 func (db *DB) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.CasePage, error) {
 	limit := pageLimit(filter.Limit)
-	s, err := newSearch(db.dialect, filter)
+	s, err := db.newSearch(filter)
 	if err != nil {
 		return pipeline.CasePage{}, err
 	}
@@ -94,7 +94,7 @@ func (db *DB) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.C
 // not read.
 func (db *DB) CountCases(ctx context.Context, filter pipeline.CaseFilter, limit int) (int64, error) {
 	filter.Cursor, filter.Order = "", pipeline.OrderNewest
-	s, err := newSearch(db.dialect, filter)
+	s, err := db.newSearch(filter)
 	if err != nil {
 		return 0, err
 	}
@@ -114,7 +114,9 @@ func (db *DB) CountCases(ctx context.Context, filter pipeline.CaseFilter, limit 
 // are read and sorted; else cases are read in the order of the page until it is full.
 type search struct {
 	dialect dialect
-	filter  pipeline.CaseFilter
+	// most is how many cases are few.
+	most   int
+	filter pipeline.CaseFilter
 	// terms are the conditions, args their values, by number.
 	terms []string
 	args  []any
@@ -147,8 +149,8 @@ const (
 	counting = "outcome IN ('matched', 'undetermined')"
 )
 
-func newSearch(d dialect, f pipeline.CaseFilter) (*search, error) {
-	s := &search{dialect: d, filter: f}
+func (db *DB) newSearch(f pipeline.CaseFilter) (*search, error) {
+	s := &search{dialect: db.dialect, most: db.few, filter: f}
 	switch f.Order {
 	case pipeline.OrderNewest, pipeline.OrderUrgent, "":
 	default:
@@ -323,9 +325,9 @@ func (s *search) cursorAt(c pipeline.Case) string {
 
 // choose looks whether one part of the filter chooses few cases by itself, and else which
 // part that comes in order of id is spread the widest. It reads index entries only, and
-// few of each part.
+// not many of each part.
 func (s *search) choose(ctx context.Context, t *sql.Tx) error {
-	least, oldest := few+1, ""
+	least, oldest := s.most+1, ""
 	for i, in := range s.ranges {
 		table, id := "cases", "id"
 		if in.findings {
@@ -338,7 +340,7 @@ func (s *search) choose(ctx context.Context, t *sql.Tx) error {
 		if in.ordered {
 			query += " ORDER BY " + id + " DESC"
 		}
-		query = "SELECT count(*), coalesce(min(" + id + "), '') FROM (" + query + " LIMIT " + strconv.Itoa(few+1) + ")"
+		query = "SELECT count(*), coalesce(min(" + id + "), '') FROM (" + query + " LIMIT " + strconv.Itoa(s.most+1) + ")"
 		var n int
 		var first string
 		if err := t.QueryRowContext(ctx, query, s.args...).Scan(&n, &first); err != nil {
