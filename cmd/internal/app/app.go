@@ -54,6 +54,8 @@ type Run struct {
 	Source string
 	// Submission is the path of a submission file, "" for none.
 	Submission string
+	// Declared is a submission that was read already; it takes the place of a file.
+	Declared *pipeline.Submission
 	// Packs are names or files of packs that enforce; none means the packs that
 	// ship, in their default modes.
 	Packs []string
@@ -114,7 +116,7 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 	if run.NoSubmission {
 		req.ParseSubmission = nil
 	}
-	if run.Submission != "" {
+	if req.Submission = run.Declared; req.Submission == nil && run.Submission != "" {
 		if req.Submission, err = LoadSubmission(run.Submission); err != nil {
 			return nil, err
 		}
