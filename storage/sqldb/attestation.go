@@ -1,12 +1,9 @@
 package sqldb
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -28,15 +25,13 @@ func (t *tx) sign(ctx context.Context, a *pipeline.Attestation, event *int64) er
 	if err != nil {
 		return fmt.Errorf("write the ids of keys: %w", err)
 	}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err = z.Write(a.Envelope)
-	if err := errors.Join(err, z.Close()); err != nil {
+	packed, err := pack(a.Envelope)
+	if err != nil {
 		return fmt.Errorf("compress the approval: %w", err)
 	}
 	return t.InsertAttestation(ctx, queries.InsertAttestationParams{Digest: string(a.Digest), CaseID: a.Case.String(), Approval: a.Approval.String(),
 		SettledSeq: a.Settled.Count, SettledHash: string(a.Settled.Hash), Bound: string(a.Bound), KeyIds: string(keys),
-		SignedAt: pipeline.AuditTime(a.SignedAt), ExpiresAt: timeOf(a.ExpiresAt), AuditSeq: *event, Body: packed.Bytes()})
+		SignedAt: pipeline.AuditTime(a.SignedAt), ExpiresAt: timeOf(a.ExpiresAt), AuditSeq: *event, Body: packed})
 }
 
 // AttestationsOf implements [pipeline.AttestationReader].

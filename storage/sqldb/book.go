@@ -1,8 +1,6 @@
 package sqldb
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -22,9 +20,10 @@ func (db *DB) Enter(ctx context.Context, w *pipeline.Weighing, plan func(pipelin
 	if err != nil {
 		return pipeline.Case{}, err
 	}
+	like := pipeline.BodyDigest(w)
 	var out pipeline.Case
 	err = db.write(ctx, "record the case", func(t *tx) error {
-		rel, err := t.relatives(ctx, w)
+		rel, err := t.relatives(ctx, w, like)
 		if err != nil {
 			return err
 		}
@@ -166,8 +165,49 @@ func (db *DB) Ended(ctx context.Context, by time.Time, limit int) ([]uuid.UUID, 
 	return out, err
 }
 
-// relatives looks up the cases that a weighing has to do with.
-func (t *tx) relatives(ctx context.Context, w *pipeline.Weighing) (pipeline.Relatives, error) {
+// PastDue implements [pipeline.CaseBook].
+func (db *DB) PastDue(ctx context.Context, by time.Time, limit int) ([]uuid.UUID, error) {
+	at := pipeline.AuditTime(by)
+	var out []uuid.UUID
+	err := db.read(ctx, "look for cases that are overdue", func(r *queries.Queries, _ *sql.Tx) error {
+		rows, err := r.CasesPastDue(ctx, &at, int64(limit))
+		if err != nil {
+			return err
+		}
+		out, err = all(rows, uuid.Parse)
+		return err
+	})
+	return out, err
+}
+
+// Join implements [pipeline.CaseBook].
+func (db *DB) Join(ctx context.Context, old, by uuid.UUID, plan func(old, by pipeline.CaseFile) ([]pipeline.CaseChange, error)) error {
+	return db.write(ctx, "change the cases", func(t *tx) error {
+		var files [2]pipeline.CaseFile
+		for i, id := range []uuid.UUID{old, by} {
+			row, err := t.CaseByID(ctx, id.String())
+			if err != nil {
+				return noCase(err, id)
+			}
+			if files[i], err = caseFile(ctx, t.Queries, row); err != nil {
+				return err
+			}
+		}
+		changes, err := plan(files[0], files[1])
+		if err != nil {
+			return err
+		}
+		for _, change := range changes {
+			if err := t.apply(ctx, change); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// relatives looks up the cases that a weighing has to do with. like is its body digest.
+func (t *tx) relatives(ctx context.Context, w *pipeline.Weighing, like pipeline.Digest) (pipeline.Relatives, error) {
 	var rel pipeline.Relatives
 	art := w.Report.Artifact
 	submission := string(pipeline.SubmissionDigest(w.Submission))
@@ -177,7 +217,8 @@ func (t *tx) relatives(ctx context.Context, w *pipeline.Weighing) (pipeline.Rela
 	}
 	rel.Same = same
 	if same == nil {
-		if rel.Alike, err = t.one(ctx)(t.CaseAlike(ctx, art.Source, submission, string(art.HeaderDigest))); err != nil {
+		if rel.Alike, err = t.one(ctx)(t.CaseAlike(ctx, queries.CaseAlikeParams{Source: art.Source, SubmissionDigest: submission,
+			HeaderDigest: string(art.HeaderDigest), BodyDigest: string(like)})); err != nil {
 			return rel, err
 		}
 	}
@@ -224,6 +265,13 @@ func caseFile(ctx context.Context, r *queries.Queries, row queries.Case) (pipeli
 	if f.Comments, err = all(comments, commentFrom); err != nil {
 		return f, err
 	}
+	exhibits, err := r.ExhibitsOfCase(ctx, row.ID)
+	if err != nil {
+		return f, err
+	}
+	if f.Exhibits, err = all(exhibits, exhibitFrom); err != nil {
+		return f, err
+	}
 	if row.SettledSeq != nil {
 		hash, err := r.AuditEventHash(ctx, *row.SettledSeq)
 		if err != nil {
@@ -234,31 +282,41 @@ func caseFile(ctx context.Context, r *queries.Queries, row queries.Case) (pipeli
 	return f, nil
 }
 
-// apply writes one change: its events, the case, the decision and the comments.
+// append adds an event to the log and returns its seq.
+func (t *tx) append(ctx context.Context, e pipeline.AuditEvent) (int64, error) {
+	next, head, err := t.head.Append(e)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.InsertAuditEvent(ctx, queries.InsertAuditEventParams{Seq: next.Seq, ID: next.ID.String(), At: pipeline.AuditTime(next.Time),
+		Actor: next.Actor.Name, ActorKnown: string(next.Actor.Known), Kind: string(next.Kind), CaseID: textOf(next.Case),
+		Data: string(next.Data), Prev: string(next.Prev), Hash: string(next.Hash)}); err != nil {
+		return 0, err
+	}
+	t.head = head
+	return next.Seq, nil
+}
+
+// apply writes one change: its events, the case, the decision, the comments and the
+// evidence files.
 func (t *tx) apply(ctx context.Context, change pipeline.CaseChange) error {
 	var settled, decided, attested *int64
 	for _, e := range change.Events {
-		next, head, err := t.head.Append(e)
+		seq, err := t.append(ctx, e)
 		if err != nil {
 			return err
 		}
-		if err := t.InsertAuditEvent(ctx, queries.InsertAuditEventParams{Seq: next.Seq, ID: next.ID.String(), At: pipeline.AuditTime(next.Time),
-			Actor: next.Actor.Name, ActorKnown: string(next.Actor.Known), Kind: string(next.Kind), CaseID: textOf(next.Case),
-			Data: string(next.Data), Prev: string(next.Prev), Hash: string(next.Hash)}); err != nil {
-			return err
-		}
-		t.head = head
-		switch next.Kind {
+		switch e.Kind {
 		case pipeline.EventApproved, pipeline.EventRejected, pipeline.EventCleared:
-			settled = &next.Seq
+			settled = &seq
 		case pipeline.EventRevoked:
 			if change.Case.State == pipeline.StateRevoked {
-				settled = &next.Seq
+				settled = &seq
 			}
 		case pipeline.EventDecided:
-			decided = &next.Seq
+			decided = &seq
 		case pipeline.EventAttested:
-			attested = &next.Seq
+			attested = &seq
 		}
 	}
 	if err := t.put(ctx, change.Case, settled); err != nil {
@@ -277,6 +335,11 @@ func (t *tx) apply(ctx context.Context, change pipeline.CaseChange) error {
 	for _, c := range change.Comments {
 		if err := t.InsertComment(ctx, queries.InsertCommentParams{ID: c.ID.String(), CaseID: c.Case.String(), Actor: c.Actor.Name,
 			ActorKnown: string(c.Actor.Known), Text: c.Text, At: pipeline.AuditTime(c.At), CarriedFrom: textOf(c.CarriedFrom)}); err != nil {
+			return err
+		}
+	}
+	for i := range change.Exhibits {
+		if err := t.attach(ctx, &change.Exhibits[i]); err != nil {
 			return err
 		}
 	}
@@ -301,14 +364,16 @@ func (t *tx) put(ctx context.Context, c pipeline.Case, settled *int64) error {
 			Submitter: c.Submitter.Name, SubmitterKnown: string(c.Submitter.Known), Claimant: claimant, ClaimantKnown: known, Assignee: c.Assignee,
 			Version: c.Version, Round: c.Round, Report: string(c.Report), AuditSeq: t.head.Count, SettledSeq: settled,
 			CreatedAt: pipeline.AuditTime(c.CreatedAt), UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
-			SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices})
+			SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices,
+			OverdueAt: timeOf(c.OverdueAt), BodyDigest: string(c.BodyDigest), Cause: c.Cause})
 	}
 	changed, err := t.UpdateCase(ctx, queries.UpdateCaseParams{HeaderDigest: string(c.HeaderDigest), ContentDigest: (*string)(c.ContentDigest),
 		State: string(c.State), Verdict: string(c.Verdict), Quorum: string(c.Quorum), ParamsLower: c.Params.Lower,
 		ParamsEstimate: c.Params.Estimate, ParamsUpper: c.Params.Upper, Bytes: c.Bytes, Family: c.Family, Fingerprint: c.Fingerprint,
 		Claimant: claimant, ClaimantKnown: known, Assignee: c.Assignee, Version: c.Version, Round: c.Round, Report: string(c.Report),
 		AuditSeq: t.head.Count, SettledSeq: settled, UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
-		SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices, ID: c.ID.String()})
+		SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices,
+		OverdueAt: timeOf(c.OverdueAt), BodyDigest: string(c.BodyDigest), Cause: c.Cause, ID: c.ID.String()})
 	if err != nil {
 		return err
 	}
@@ -328,7 +393,7 @@ func (t *tx) vote(ctx context.Context, d *pipeline.Decision, event *int64) error
 	}
 	return t.InsertDecision(ctx, queries.InsertDecisionParams{ID: d.ID.String(), CaseID: d.Case.String(), Round: d.Round, Actor: d.Actor.Name,
 		ActorKnown: string(d.Actor.Known), ActorKey: d.Actor.Key(), Roles: string(roles), Kind: string(d.Kind), Reason: string(d.Reason),
-		Comment: d.Comment, Bound: d.Bound, UntilAt: timeOf(d.Until), At: pipeline.AuditTime(d.At), AuditSeq: *event})
+		Comment: d.Comment, Bound: d.Bound, UntilAt: timeOf(d.Until), At: pipeline.AuditTime(d.At), AuditSeq: *event, ExceptionID: textOf(d.Exception)})
 }
 
 // papers is what a weighing leaves in the files of its case, ready to write.
@@ -347,13 +412,9 @@ func papersOf(w *pipeline.Weighing) (papers, error) {
 		return papers{}, err
 	}
 	p := papers{w: w, digest: pipeline.DigestBytes(body)}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err = z.Write(body)
-	if err := errors.Join(err, z.Close()); err != nil {
+	if p.body, err = pack(body); err != nil {
 		return papers{}, fmt.Errorf("compress the report: %w", err)
 	}
-	p.body = packed.Bytes()
 	if p.cost, err = json.Marshal(w.Report.Cost); err != nil {
 		return papers{}, fmt.Errorf("write the cost: %w", err)
 	}

@@ -24,6 +24,7 @@ var (
 	_ pipeline.CaseBook          = (*DB)(nil)
 	_ pipeline.CaseReader        = (*DB)(nil)
 	_ pipeline.KeptReader        = (*DB)(nil)
+	_ pipeline.ExhibitReader     = (*DB)(nil)
 	_ pipeline.StructureFinder   = (*DB)(nil)
 	_ pipeline.Inventory         = (*DB)(nil)
 	_ pipeline.AttestationReader = (*DB)(nil)
@@ -149,6 +150,14 @@ func (db *DB) read(ctx context.Context, doing string, fn func(*queries.Queries, 
 	}
 	defer func() { _ = t.Rollback() }()
 	return db.explain(doing, fn(queries.New(t), t))
+}
+
+// missing turns the absence of a row into an error that matches [pipeline.ErrNotFound].
+func missing(err error, message string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return &pipeline.Error{Code: pipeline.CodeNotFound, Message: message}
+	}
+	return err
 }
 
 // noCase turns the absence of a row into an error that matches [pipeline.ErrNotFound].

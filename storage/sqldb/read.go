@@ -163,6 +163,27 @@ func (db *DB) Kept(ctx context.Context, id uuid.UUID, each func(pipeline.Kept) e
 	})
 }
 
+// KeptObject implements [pipeline.KeptReader]. An error matches [pipeline.ErrTampered]
+// where stored bytes do not have their digest.
+func (db *DB) KeptObject(ctx context.Context, id uuid.UUID, path string) (pipeline.Kept, error) {
+	var k pipeline.Kept
+	err := db.read(ctx, "read what was kept", func(r *queries.Queries, _ *sql.Tx) error {
+		if _, err := r.CaseByID(ctx, id.String()); err != nil {
+			return noCase(err, id)
+		}
+		row, err := r.KeptObject(ctx, id.String(), []byte(path))
+		if err != nil {
+			return missing(err, fmt.Sprintf("nothing that was read of %.200q is kept", path))
+		}
+		if err := verifyBlob(row.Gzip, row.Size, pipeline.Digest(row.Digest)); err != nil {
+			return err
+		}
+		k = pipeline.Kept{Path: path, Size: row.Size, Digest: pipeline.Digest(row.Digest), Gzip: row.Gzip}
+		return nil
+	})
+	return k, err
+}
+
 // unpack returns compressed bytes that have the digest and are at most limit long.
 func unpack(packed []byte, limit int64, digest pipeline.Digest) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(packed))
@@ -198,14 +219,16 @@ func altered(what string, digest pipeline.Digest) error {
 // caseColumns are the columns of a case in the order of scanCase.
 const caseColumns = `id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
 	params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known,
-	assignee, version, round, report, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices`
+	assignee, version, round, report, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices,
+	overdue_at, body_digest, cause`
 
 func scanCase(rows *sql.Rows) (pipeline.Case, error) {
 	var r queries.Case
 	if err := rows.Scan(&r.ID, &r.Source, &r.PinDigest, &r.HeaderDigest, &r.ContentDigest, &r.SubmissionDigest, &r.State, &r.Verdict, &r.Quorum,
 		&r.ParamsLower, &r.ParamsEstimate, &r.ParamsUpper, &r.Bytes, &r.Family, &r.Fingerprint, &r.Submitter, &r.SubmitterKnown,
 		&r.Claimant, &r.ClaimantKnown, &r.Assignee, &r.Version, &r.Round, &r.Report, &r.CreatedAt, &r.UpdatedAt, &r.DueAt,
-		&r.SettledAt, &r.ExpiresAt, &r.SupersededBy, &r.Offices); err != nil {
+		&r.SettledAt, &r.ExpiresAt, &r.SupersededBy, &r.Offices,
+		&r.OverdueAt, &r.BodyDigest, &r.Cause); err != nil {
 		return pipeline.Case{}, err
 	}
 	return caseFrom(r)

@@ -60,6 +60,7 @@ func caseFrom(r queries.Case) (pipeline.Case, error) {
 		Assignee:  r.Assignee, Version: r.Version, Round: r.Round, Report: pipeline.Digest(r.Report),
 		CreatedAt: p.time(r.CreatedAt), UpdatedAt: p.time(r.UpdatedAt), DueAt: p.optionalTime(r.DueAt),
 		SettledAt: p.optionalTime(r.SettledAt), ExpiresAt: p.optionalTime(r.ExpiresAt), SupersededBy: p.optionalID(r.SupersededBy),
+		OverdueAt: p.optionalTime(r.OverdueAt), BodyDigest: pipeline.Digest(r.BodyDigest), Cause: r.Cause,
 	}
 	if r.SubmissionDigest != "" {
 		c.SubmissionDigest = (*pipeline.Digest)(&r.SubmissionDigest)
@@ -80,7 +81,8 @@ func decisionFrom(r queries.Decision) (pipeline.Decision, error) {
 	var p parser
 	d := pipeline.Decision{ID: p.id(r.ID), Case: p.id(r.CaseID), Round: r.Round,
 		Actor: pipeline.Actor{Name: r.Actor, Known: pipeline.Known(r.ActorKnown)}, Kind: pipeline.DecisionKind(r.Kind),
-		Reason: pipeline.ReasonCode(r.Reason), Comment: r.Comment, Bound: r.Bound, Until: p.optionalTime(r.UntilAt), At: p.time(r.At)}
+		Reason: pipeline.ReasonCode(r.Reason), Comment: r.Comment, Bound: r.Bound, Until: p.optionalTime(r.UntilAt), At: p.time(r.At),
+		Exception: p.optionalID(r.ExceptionID)}
 	p.fail(r.Roles, json.Unmarshal([]byte(r.Roles), &d.Actor.Roles))
 	return d, p.err
 }

@@ -6,7 +6,8 @@ SELECT * FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest 
 
 -- name: CaseAlike :one
 SELECT * FROM cases
-WHERE source = ?1 AND submission_digest = ?2 AND header_digest = ?3
+WHERE source = sqlc.arg(source) AND submission_digest = sqlc.arg(submission_digest)
+    AND (header_digest = sqlc.arg(header_digest) OR body_digest = sqlc.arg(body_digest))
 ORDER BY id DESC LIMIT 1;
 
 -- name: CasesOutdated :many
@@ -19,6 +20,11 @@ SELECT * FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER B
 
 -- name: CasesEnded :many
 SELECT id FROM cases WHERE state = 'approved' AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2;
+
+-- name: CasesPastDue :many
+SELECT id FROM cases
+WHERE state IN ('open', 'claimed', 'changes_requested') AND due_at <> coalesce(overdue_at, '') AND due_at <= ?1
+ORDER BY due_at, id LIMIT ?2;
 
 -- name: CaseSeals :many
 SELECT sqlc.embed(cases), audit_events.case_id AS event_case, audit_events.data AS event_data
@@ -33,10 +39,12 @@ INSERT INTO cases (
     id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
     params_lower, params_estimate, params_upper, bytes, family, fingerprint,
     submitter, submitter_known, claimant, claimant_known, assignee, version, round, report,
-    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices
+    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices,
+    overdue_at, body_digest, cause
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32,
+    ?33, ?34, ?35
 );
 
 -- name: UpdateCase :execrows
@@ -49,7 +57,8 @@ UPDATE cases SET
     version = sqlc.arg(version), round = sqlc.arg(round), report = sqlc.arg(report),
     audit_seq = sqlc.arg(audit_seq), settled_seq = coalesce(sqlc.arg(settled_seq), settled_seq),
     updated_at = sqlc.arg(updated_at), due_at = sqlc.arg(due_at), settled_at = sqlc.arg(settled_at),
-    expires_at = sqlc.arg(expires_at), superseded_by = sqlc.arg(superseded_by), offices = sqlc.arg(offices)
+    expires_at = sqlc.arg(expires_at), superseded_by = sqlc.arg(superseded_by), offices = sqlc.arg(offices),
+    overdue_at = sqlc.arg(overdue_at), body_digest = sqlc.arg(body_digest), cause = sqlc.arg(cause)
 WHERE id = sqlc.arg(id) AND version = sqlc.arg(version) - 1;
 
 -- name: PutStructure :exec
@@ -88,6 +97,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
 -- name: HasBlob :one
 SELECT count(*) FROM blobs WHERE digest = ?1;
 
+-- name: BlobSize :one
+SELECT size FROM blobs WHERE digest = ?1;
+
 -- name: InsertBlob :exec
 INSERT INTO blobs (digest, size, gzip) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING;
 
@@ -108,12 +120,18 @@ JOIN cases ON cases.id = kept.case_id AND cases.report = kept.report
 JOIN blobs ON blobs.digest = kept.digest
 WHERE cases.id = ?1 ORDER BY kept.path;
 
+-- name: KeptObject :one
+SELECT kept.digest, blobs.size, blobs.gzip FROM kept
+JOIN cases ON cases.id = kept.case_id AND cases.report = kept.report
+JOIN blobs ON blobs.digest = kept.digest
+WHERE cases.id = ?1 AND kept.path = ?2;
+
 -- name: BlobBytes :one
 SELECT gzip FROM blobs WHERE digest = ?1;
 
 -- name: InsertDecision :exec
-INSERT INTO decisions (id, case_id, round, actor, actor_known, actor_key, roles, kind, reason, comment, bound, until_at, at, audit_seq)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+INSERT INTO decisions (id, case_id, round, actor, actor_known, actor_key, roles, kind, reason, comment, bound, until_at, at, audit_seq, exception_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15);
 
 -- name: DecisionsOfCase :many
 SELECT * FROM decisions WHERE case_id = ?1 ORDER BY audit_seq;
@@ -130,7 +148,17 @@ SELECT count(*) FROM decisions;
 INSERT INTO comments (id, case_id, actor, actor_known, text, at, carried_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
 -- name: CommentsOfCase :many
-SELECT * FROM comments WHERE case_id = ?1 ORDER BY id;
+SELECT * FROM comments WHERE case_id = ?1 ORDER BY at, id;
+
+-- name: InsertExhibit :exec
+INSERT INTO exhibits (id, case_id, name, media_type, size, digest, actor, actor_known, at, carried_from)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
+
+-- name: ExhibitsOfCase :many
+SELECT * FROM exhibits WHERE case_id = ?1 ORDER BY at, id;
+
+-- name: ExhibitByID :one
+SELECT * FROM exhibits WHERE id = ?1;
 
 -- name: InsertAuditEvent :exec
 INSERT INTO audit_events (seq, id, at, actor, actor_known, kind, case_id, data, prev, hash)

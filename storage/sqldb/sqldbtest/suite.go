@@ -25,6 +25,7 @@ type Book interface {
 	pipeline.CaseReader
 	pipeline.CaseWalker
 	pipeline.KeptReader
+	pipeline.ExhibitReader
 	pipeline.StructureFinder
 	pipeline.Inventory
 	pipeline.AttestationReader
@@ -60,6 +61,12 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Rejudge", s.rejudge)
 	t.Run("Walk", s.walk)
 	t.Run("Kept", s.kept)
+	t.Run("KeptObject", s.keptObject)
+	t.Run("Exhibits", s.exhibits)
+	t.Run("PastDue", s.pastDue)
+	t.Run("RestingDecision", s.restingDecision)
+	t.Run("Join", s.join)
+	t.Run("Alike", s.alike)
 	t.Run("CarryOver", s.carryOver)
 	t.Run("Decide", s.decide)
 	t.Run("NothingByHalves", s.nothingByHalves)

@@ -70,6 +70,9 @@ type Case struct {
 	ExpiresAt        *string
 	SupersededBy     *string
 	Offices          string
+	OverdueAt        *string
+	BodyDigest       string
+	Cause            string
 }
 
 type CaseModel struct {
@@ -98,20 +101,34 @@ type Comment struct {
 }
 
 type Decision struct {
-	ID         string
-	CaseID     string
-	Round      int64
-	Actor      string
-	ActorKnown string
-	ActorKey   string
-	Roles      string
-	Kind       string
-	Reason     string
-	Comment    string
-	Bound      *int64
-	UntilAt    *string
-	At         string
-	AuditSeq   int64
+	ID          string
+	CaseID      string
+	Round       int64
+	Actor       string
+	ActorKnown  string
+	ActorKey    string
+	Roles       string
+	Kind        string
+	Reason      string
+	Comment     string
+	Bound       *int64
+	UntilAt     *string
+	At          string
+	AuditSeq    int64
+	ExceptionID *string
+}
+
+type Exhibit struct {
+	ID          string
+	CaseID      string
+	Name        string
+	MediaType   string
+	Size        int64
+	Digest      string
+	Actor       string
+	ActorKnown  string
+	At          string
+	CarriedFrom *string
 }
 
 type Finding struct {

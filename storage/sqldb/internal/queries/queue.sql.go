@@ -203,14 +203,38 @@ func (q *Queries) BlobBytes(ctx context.Context, digest string) ([]byte, error) 
 	return gzip, err
 }
 
+const blobSize = `-- name: BlobSize :one
+SELECT size FROM blobs WHERE digest = ?1
+`
+
+func (q *Queries) BlobSize(ctx context.Context, digest string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, blobSize, digest)
+	var size int64
+	err := row.Scan(&size)
+	return size, err
+}
+
 const caseAlike = `-- name: CaseAlike :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases
-WHERE source = ?1 AND submission_digest = ?2 AND header_digest = ?3
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases
+WHERE source = ?1 AND submission_digest = ?2
+    AND (header_digest = ?3 OR body_digest = ?4)
 ORDER BY id DESC LIMIT 1
 `
 
-func (q *Queries) CaseAlike(ctx context.Context, source string, submissionDigest string, headerDigest string) (Case, error) {
-	row := q.db.QueryRowContext(ctx, caseAlike, source, submissionDigest, headerDigest)
+type CaseAlikeParams struct {
+	Source           string
+	SubmissionDigest string
+	HeaderDigest     string
+	BodyDigest       string
+}
+
+func (q *Queries) CaseAlike(ctx context.Context, arg CaseAlikeParams) (Case, error) {
+	row := q.db.QueryRowContext(ctx, caseAlike,
+		arg.Source,
+		arg.SubmissionDigest,
+		arg.HeaderDigest,
+		arg.BodyDigest,
+	)
 	var i Case
 	err := row.Scan(
 		&i.ID,
@@ -245,12 +269,15 @@ func (q *Queries) CaseAlike(ctx context.Context, source string, submissionDigest
 		&i.ExpiresAt,
 		&i.SupersededBy,
 		&i.Offices,
+		&i.OverdueAt,
+		&i.BodyDigest,
+		&i.Cause,
 	)
 	return i, err
 }
 
 const caseByID = `-- name: CaseByID :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases WHERE id = ?1
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases WHERE id = ?1
 `
 
 func (q *Queries) CaseByID(ctx context.Context, id string) (Case, error) {
@@ -289,12 +316,15 @@ func (q *Queries) CaseByID(ctx context.Context, id string) (Case, error) {
 		&i.ExpiresAt,
 		&i.SupersededBy,
 		&i.Offices,
+		&i.OverdueAt,
+		&i.BodyDigest,
+		&i.Cause,
 	)
 	return i, err
 }
 
 const caseByKey = `-- name: CaseByKey :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest = ?3
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest = ?3
 `
 
 func (q *Queries) CaseByKey(ctx context.Context, source string, pinDigest string, submissionDigest string) (Case, error) {
@@ -333,6 +363,9 @@ func (q *Queries) CaseByKey(ctx context.Context, source string, pinDigest string
 		&i.ExpiresAt,
 		&i.SupersededBy,
 		&i.Offices,
+		&i.OverdueAt,
+		&i.BodyDigest,
+		&i.Cause,
 	)
 	return i, err
 }
@@ -365,7 +398,7 @@ func (q *Queries) CaseIDsAfter(ctx context.Context, iD string, limit int64) ([]s
 }
 
 const caseSeals = `-- name: CaseSeals :many
-SELECT cases.id, cases.source, cases.pin_digest, cases.header_digest, cases.content_digest, cases.submission_digest, cases.state, cases.verdict, cases.quorum, cases.params_lower, cases.params_estimate, cases.params_upper, cases.bytes, cases.family, cases.fingerprint, cases.submitter, cases.submitter_known, cases.claimant, cases.claimant_known, cases.assignee, cases.version, cases.round, cases.report, cases.audit_seq, cases.settled_seq, cases.created_at, cases.updated_at, cases.due_at, cases.settled_at, cases.expires_at, cases.superseded_by, cases.offices, audit_events.case_id AS event_case, audit_events.data AS event_data
+SELECT cases.id, cases.source, cases.pin_digest, cases.header_digest, cases.content_digest, cases.submission_digest, cases.state, cases.verdict, cases.quorum, cases.params_lower, cases.params_estimate, cases.params_upper, cases.bytes, cases.family, cases.fingerprint, cases.submitter, cases.submitter_known, cases.claimant, cases.claimant_known, cases.assignee, cases.version, cases.round, cases.report, cases.audit_seq, cases.settled_seq, cases.created_at, cases.updated_at, cases.due_at, cases.settled_at, cases.expires_at, cases.superseded_by, cases.offices, cases.overdue_at, cases.body_digest, cases.cause, audit_events.case_id AS event_case, audit_events.data AS event_data
 FROM cases LEFT JOIN audit_events ON audit_events.seq = cases.audit_seq
 WHERE cases.id > ?1 ORDER BY cases.id LIMIT ?2
 `
@@ -418,6 +451,9 @@ func (q *Queries) CaseSeals(ctx context.Context, iD string, limit int64) ([]Case
 			&i.Case.ExpiresAt,
 			&i.Case.SupersededBy,
 			&i.Case.Offices,
+			&i.Case.OverdueAt,
+			&i.Case.BodyDigest,
+			&i.Case.Cause,
 			&i.EventCase,
 			&i.EventData,
 		); err != nil {
@@ -435,7 +471,7 @@ func (q *Queries) CaseSeals(ctx context.Context, iD string, limit int64) ([]Case
 }
 
 const casesByContent = `-- name: CasesByContent :many
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER BY id
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER BY id
 `
 
 func (q *Queries) CasesByContent(ctx context.Context, contentDigest *string, submissionDigest string) ([]Case, error) {
@@ -480,6 +516,9 @@ func (q *Queries) CasesByContent(ctx context.Context, contentDigest *string, sub
 			&i.ExpiresAt,
 			&i.SupersededBy,
 			&i.Offices,
+			&i.OverdueAt,
+			&i.BodyDigest,
+			&i.Cause,
 		); err != nil {
 			return nil, err
 		}
@@ -522,7 +561,7 @@ func (q *Queries) CasesEnded(ctx context.Context, expiresAt *string, limit int64
 }
 
 const casesOutdated = `-- name: CasesOutdated :many
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices FROM cases
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases
 WHERE source = ?1 AND pin_digest <> ?2 AND state IN ('open', 'claimed', 'changes_requested')
 ORDER BY id
 `
@@ -569,6 +608,9 @@ func (q *Queries) CasesOutdated(ctx context.Context, source string, pinDigest st
 			&i.ExpiresAt,
 			&i.SupersededBy,
 			&i.Offices,
+			&i.OverdueAt,
+			&i.BodyDigest,
+			&i.Cause,
 		); err != nil {
 			return nil, err
 		}
@@ -583,8 +625,37 @@ func (q *Queries) CasesOutdated(ctx context.Context, source string, pinDigest st
 	return items, nil
 }
 
+const casesPastDue = `-- name: CasesPastDue :many
+SELECT id FROM cases
+WHERE state IN ('open', 'claimed', 'changes_requested') AND due_at <> coalesce(overdue_at, '') AND due_at <= ?1
+ORDER BY due_at, id LIMIT ?2
+`
+
+func (q *Queries) CasesPastDue(ctx context.Context, dueAt *string, limit int64) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, casesPastDue, dueAt, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const commentsOfCase = `-- name: CommentsOfCase :many
-SELECT id, case_id, actor, actor_known, text, at, carried_from FROM comments WHERE case_id = ?1 ORDER BY id
+SELECT id, case_id, actor, actor_known, text, at, carried_from FROM comments WHERE case_id = ?1 ORDER BY at, id
 `
 
 func (q *Queries) CommentsOfCase(ctx context.Context, caseID string) ([]Comment, error) {
@@ -652,7 +723,7 @@ func (q *Queries) CountDecisions(ctx context.Context) (int64, error) {
 }
 
 const decisionEvents = `-- name: DecisionEvents :many
-SELECT decisions.id, decisions.case_id, decisions.round, decisions.actor, decisions.actor_known, decisions.actor_key, decisions.roles, decisions.kind, decisions.reason, decisions.comment, decisions.bound, decisions.until_at, decisions.at, decisions.audit_seq, audit_events.kind AS event_kind, audit_events.data AS event_data
+SELECT decisions.id, decisions.case_id, decisions.round, decisions.actor, decisions.actor_known, decisions.actor_key, decisions.roles, decisions.kind, decisions.reason, decisions.comment, decisions.bound, decisions.until_at, decisions.at, decisions.audit_seq, decisions.exception_id, audit_events.kind AS event_kind, audit_events.data AS event_data
 FROM decisions LEFT JOIN audit_events ON audit_events.seq = decisions.audit_seq
 WHERE decisions.audit_seq > ?1 ORDER BY decisions.audit_seq LIMIT ?2
 `
@@ -687,6 +758,7 @@ func (q *Queries) DecisionEvents(ctx context.Context, auditSeq int64, limit int6
 			&i.Decision.UntilAt,
 			&i.Decision.At,
 			&i.Decision.AuditSeq,
+			&i.Decision.ExceptionID,
 			&i.EventKind,
 			&i.EventData,
 		); err != nil {
@@ -704,7 +776,7 @@ func (q *Queries) DecisionEvents(ctx context.Context, auditSeq int64, limit int6
 }
 
 const decisionsOfCase = `-- name: DecisionsOfCase :many
-SELECT id, case_id, round, actor, actor_known, actor_key, roles, kind, reason, comment, bound, until_at, at, audit_seq FROM decisions WHERE case_id = ?1 ORDER BY audit_seq
+SELECT id, case_id, round, actor, actor_known, actor_key, roles, kind, reason, comment, bound, until_at, at, audit_seq, exception_id FROM decisions WHERE case_id = ?1 ORDER BY audit_seq
 `
 
 func (q *Queries) DecisionsOfCase(ctx context.Context, caseID string) ([]Decision, error) {
@@ -731,6 +803,67 @@ func (q *Queries) DecisionsOfCase(ctx context.Context, caseID string) ([]Decisio
 			&i.UntilAt,
 			&i.At,
 			&i.AuditSeq,
+			&i.ExceptionID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const exhibitByID = `-- name: ExhibitByID :one
+SELECT id, case_id, name, media_type, size, digest, actor, actor_known, at, carried_from FROM exhibits WHERE id = ?1
+`
+
+func (q *Queries) ExhibitByID(ctx context.Context, id string) (Exhibit, error) {
+	row := q.db.QueryRowContext(ctx, exhibitByID, id)
+	var i Exhibit
+	err := row.Scan(
+		&i.ID,
+		&i.CaseID,
+		&i.Name,
+		&i.MediaType,
+		&i.Size,
+		&i.Digest,
+		&i.Actor,
+		&i.ActorKnown,
+		&i.At,
+		&i.CarriedFrom,
+	)
+	return i, err
+}
+
+const exhibitsOfCase = `-- name: ExhibitsOfCase :many
+SELECT id, case_id, name, media_type, size, digest, actor, actor_known, at, carried_from FROM exhibits WHERE case_id = ?1 ORDER BY at, id
+`
+
+func (q *Queries) ExhibitsOfCase(ctx context.Context, caseID string) ([]Exhibit, error) {
+	rows, err := q.db.QueryContext(ctx, exhibitsOfCase, caseID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Exhibit
+	for rows.Next() {
+		var i Exhibit
+		if err := rows.Scan(
+			&i.ID,
+			&i.CaseID,
+			&i.Name,
+			&i.MediaType,
+			&i.Size,
+			&i.Digest,
+			&i.Actor,
+			&i.ActorKnown,
+			&i.At,
+			&i.CarriedFrom,
 		); err != nil {
 			return nil, err
 		}
@@ -840,10 +973,12 @@ INSERT INTO cases (
     id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
     params_lower, params_estimate, params_upper, bytes, family, fingerprint,
     submitter, submitter_known, claimant, claimant_known, assignee, version, round, report,
-    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices
+    audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices,
+    overdue_at, body_digest, cause
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32,
+    ?33, ?34, ?35
 )
 `
 
@@ -880,6 +1015,9 @@ type InsertCaseParams struct {
 	ExpiresAt        *string
 	SupersededBy     *string
 	Offices          string
+	OverdueAt        *string
+	BodyDigest       string
+	Cause            string
 }
 
 func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) error {
@@ -916,6 +1054,9 @@ func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) error {
 		arg.ExpiresAt,
 		arg.SupersededBy,
 		arg.Offices,
+		arg.OverdueAt,
+		arg.BodyDigest,
+		arg.Cause,
 	)
 	return err
 }
@@ -948,25 +1089,26 @@ func (q *Queries) InsertComment(ctx context.Context, arg InsertCommentParams) er
 }
 
 const insertDecision = `-- name: InsertDecision :exec
-INSERT INTO decisions (id, case_id, round, actor, actor_known, actor_key, roles, kind, reason, comment, bound, until_at, at, audit_seq)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+INSERT INTO decisions (id, case_id, round, actor, actor_known, actor_key, roles, kind, reason, comment, bound, until_at, at, audit_seq, exception_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 `
 
 type InsertDecisionParams struct {
-	ID         string
-	CaseID     string
-	Round      int64
-	Actor      string
-	ActorKnown string
-	ActorKey   string
-	Roles      string
-	Kind       string
-	Reason     string
-	Comment    string
-	Bound      *int64
-	UntilAt    *string
-	At         string
-	AuditSeq   int64
+	ID          string
+	CaseID      string
+	Round       int64
+	Actor       string
+	ActorKnown  string
+	ActorKey    string
+	Roles       string
+	Kind        string
+	Reason      string
+	Comment     string
+	Bound       *int64
+	UntilAt     *string
+	At          string
+	AuditSeq    int64
+	ExceptionID *string
 }
 
 func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) error {
@@ -985,6 +1127,41 @@ func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) 
 		arg.UntilAt,
 		arg.At,
 		arg.AuditSeq,
+		arg.ExceptionID,
+	)
+	return err
+}
+
+const insertExhibit = `-- name: InsertExhibit :exec
+INSERT INTO exhibits (id, case_id, name, media_type, size, digest, actor, actor_known, at, carried_from)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+`
+
+type InsertExhibitParams struct {
+	ID          string
+	CaseID      string
+	Name        string
+	MediaType   string
+	Size        int64
+	Digest      string
+	Actor       string
+	ActorKnown  string
+	At          string
+	CarriedFrom *string
+}
+
+func (q *Queries) InsertExhibit(ctx context.Context, arg InsertExhibitParams) error {
+	_, err := q.db.ExecContext(ctx, insertExhibit,
+		arg.ID,
+		arg.CaseID,
+		arg.Name,
+		arg.MediaType,
+		arg.Size,
+		arg.Digest,
+		arg.Actor,
+		arg.ActorKnown,
+		arg.At,
+		arg.CarriedFrom,
 	)
 	return err
 }
@@ -1093,6 +1270,26 @@ WHERE was.case_id = ?2 AND was.report = ?3
 func (q *Queries) KeepOn(ctx context.Context, newReport string, caseID string, oldReport string) error {
 	_, err := q.db.ExecContext(ctx, keepOn, newReport, caseID, oldReport)
 	return err
+}
+
+const keptObject = `-- name: KeptObject :one
+SELECT kept.digest, blobs.size, blobs.gzip FROM kept
+JOIN cases ON cases.id = kept.case_id AND cases.report = kept.report
+JOIN blobs ON blobs.digest = kept.digest
+WHERE cases.id = ?1 AND kept.path = ?2
+`
+
+type KeptObjectRow struct {
+	Digest string
+	Size   int64
+	Gzip   []byte
+}
+
+func (q *Queries) KeptObject(ctx context.Context, iD string, path []byte) (KeptObjectRow, error) {
+	row := q.db.QueryRowContext(ctx, keptObject, iD, path)
+	var i KeptObjectRow
+	err := row.Scan(&i.Digest, &i.Size, &i.Gzip)
+	return i, err
 }
 
 const keptOfCase = `-- name: KeptOfCase :many
@@ -1494,8 +1691,9 @@ UPDATE cases SET
     version = ?15, round = ?16, report = ?17,
     audit_seq = ?18, settled_seq = coalesce(?19, settled_seq),
     updated_at = ?20, due_at = ?21, settled_at = ?22,
-    expires_at = ?23, superseded_by = ?24, offices = ?25
-WHERE id = ?26 AND version = ?15 - 1
+    expires_at = ?23, superseded_by = ?24, offices = ?25,
+    overdue_at = ?26, body_digest = ?27, cause = ?28
+WHERE id = ?29 AND version = ?15 - 1
 `
 
 type UpdateCaseParams struct {
@@ -1524,6 +1722,9 @@ type UpdateCaseParams struct {
 	ExpiresAt      *string
 	SupersededBy   *string
 	Offices        string
+	OverdueAt      *string
+	BodyDigest     string
+	Cause          string
 	ID             string
 }
 
@@ -1554,6 +1755,9 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (int64, 
 		arg.ExpiresAt,
 		arg.SupersededBy,
 		arg.Offices,
+		arg.OverdueAt,
+		arg.BodyDigest,
+		arg.Cause,
 		arg.ID,
 	)
 	if err != nil {
