@@ -35,7 +35,7 @@ func (s *Service) RunCheck(ctx context.Context, id uuid.UUID, worker string) (ag
 	if err != nil || !ok {
 		return 0, err
 	}
-	beat := &heartbeat{service: s, check: check, worker: worker}
+	beat := &heartbeat{service: s, check: check.ID, worker: worker, told: now}
 	outcome, err := beat.during(ctx, func(ctx context.Context) (pipeline.CheckOutcome, error) { return s.runCheck(ctx, check, beat) })
 	switch {
 	case errors.Is(err, errLeaseLost):
@@ -69,9 +69,13 @@ func (s *Service) runCheck(ctx context.Context, check pipeline.Check, beat *hear
 	if err != nil {
 		return none, err
 	}
+	selected, err := s.PacksNamed(check.Packs)
+	if err != nil {
+		return none, err
+	}
 	a := *s.App
 	a.Observer = beat
-	w, err := a.Weigh(ctx, Run{Source: check.Source, Declared: declared, Packs: check.Packs, AsOf: s.Now(), Keep: true, Hash: check.Hash,
+	w, err := a.Weigh(ctx, Run{Source: check.Source, Declared: declared, Selected: selected, AsOf: s.Now(), Keep: true, Hash: check.Hash,
 		NoSubmission: declared != nil})
 	if err != nil {
 		return none, err
@@ -113,12 +117,13 @@ var errLeaseLost = errors.New("the check belongs to another worker")
 type heartbeat struct {
 	engine.Silent
 	service *Service
-	check   pipeline.Check
+	check   uuid.UUID
 	worker  string
 
-	mu       sync.Mutex
-	progress pipeline.CheckProgress
-	told     time.Time
+	mu sync.Mutex
+	// progress is how far the check is, noted what the database was told, at told.
+	progress, noted pipeline.CheckProgress
+	told            time.Time
 }
 
 var _ engine.HashObserver = (*heartbeat)(nil)
@@ -156,10 +161,10 @@ func (b *heartbeat) seen() pipeline.CheckProgress {
 // note writes progress where something changed or the lease needs it.
 func (b *heartbeat) note(ctx context.Context, must bool) error {
 	now, p := b.service.Now(), b.seen()
-	if !must && p == b.last() && now.Sub(b.told) < checkLease/3 {
+	if last, told := b.last(); !must && p == last && now.Sub(told) < checkLease/3 {
 		return nil
 	}
-	ok, err := b.service.Queue.DB.MoveCheck(ctx, b.check.ID, b.worker, p, now.Add(checkLease))
+	ok, err := b.service.Queue.DB.MoveCheck(ctx, b.check, b.worker, p, now.Add(checkLease))
 	if err != nil {
 		return err
 	}
@@ -168,14 +173,15 @@ func (b *heartbeat) note(ctx context.Context, must bool) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.told, b.check.Objects, b.check.Inspected, b.check.Bytes, b.check.Hashed = now, p.Objects, p.Inspected, p.Bytes, p.Hashed
+	b.told, b.noted = now, p
 	return nil
 }
 
-func (b *heartbeat) last() pipeline.CheckProgress {
+// last returns what was noted last, and when.
+func (b *heartbeat) last() (pipeline.CheckProgress, time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return pipeline.CheckProgress{Objects: b.check.Objects, Inspected: b.check.Inspected, Bytes: b.check.Bytes, Hashed: b.check.Hashed}
+	return b.noted, b.told
 }
 
 // during runs work and notes progress meanwhile. Where the lease is lost, the work is
@@ -183,7 +189,6 @@ func (b *heartbeat) last() pipeline.CheckProgress {
 func (b *heartbeat) during(ctx context.Context, work func(context.Context) (pipeline.CheckOutcome, error)) (pipeline.CheckOutcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	b.told = b.service.Now()
 	done := make(chan struct{})
 	var beating sync.WaitGroup
 	beating.Go(func() {
