@@ -98,6 +98,7 @@ const serveFile = `serve:
   workers: 2
   due: {block: 24h}
   sign_in: {issuer: "https://id.example.org", client_id: wb, client_secret_file: secret, roles_claim: groups, roles: {wb-lawyers: legal, seoul: KR}, scopes: [groups]}
+  notices: [{name: chat, url: "https://hooks.example.org/1", secret_files: [a, /b], kinds: [case.review], allow_private: true}]
 `
 
 func TestServe(t *testing.T) {
@@ -112,7 +113,9 @@ func TestServe(t *testing.T) {
 		Sources:        []string{"s3://staging/", "s3://b/team/"}, Links: true, LinkTerm: 48 * time.Hour, Workers: 2,
 		Due: map[pipeline.Verdict]time.Duration{pipeline.VerdictBlock: 24 * time.Hour},
 		SignIn: config.SignIn{Issuer: "https://id.example.org", ClientID: "from-env", ClientSecretFile: filepath.Join(dir, "secret"), RolesClaim: "groups",
-			Roles: map[string][]pipeline.ActorRole{"wb-lawyers": {pipeline.RoleLegal}, "seoul": {"KR"}}, Scopes: []string{"groups"}}}, s.Serve)
+			Roles: map[string][]pipeline.ActorRole{"wb-lawyers": {pipeline.RoleLegal}, "seoul": {"KR"}}, Scopes: []string{"groups"}},
+		Notices: []config.Notice{{Name: "chat", URL: "https://hooks.example.org/1", SecretFiles: []string{filepath.Join(dir, "a"), "/b"},
+			Kinds: []pipeline.NoticeKind{pipeline.NoticeReview}, AllowPrivate: true}}}, s.Serve)
 	require.NoError(t, s.Serve.Check(false))
 
 	s, err = config.Settings{}.Resolve(env(nil))
@@ -125,16 +128,18 @@ func TestServe(t *testing.T) {
 func TestServe_Refuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"serve: {tls: {cert: a.pem}}":                   "tls needs both cert and key",
-		"serve: {trusted_proxies: [10.0.0.1]}":          `"10.0.0.1" is no network`,
-		"serve: {sources: [./models]}":                  "is no place in a bucket",
-		"serve: {links: {term: 1s}}":                    `wb.yaml:1:23: "1s" is no duration`,
-		"serve: {workers: 65}":                          "65 is no number of workers",
-		"serve: {due: {clear: 1h}}":                     `"clear" is no verdict that a person decides`,
-		"serve: {due: {block: 1s}}":                     `"1s" is no duration`,
-		"serve: {sign_in: {issuer: \"https://x\"}}":     "sign_in needs client_id",
-		"serve: {sign_in: {roles: {a: \" reviewer\"}}}": `" reviewer" is no role`,
-		"serve: {port: 80}":                             "unknown key",
+		"serve: {tls: {cert: a.pem}}":                                          "tls needs both cert and key",
+		"serve: {trusted_proxies: [10.0.0.1]}":                                 `"10.0.0.1" is no network`,
+		"serve: {sources: [./models]}":                                         "is no place in a bucket",
+		"serve: {links: {term: 1s}}":                                           `wb.yaml:1:23: "1s" is no duration`,
+		"serve: {workers: 65}":                                                 "65 is no number of workers",
+		"serve: {due: {clear: 1h}}":                                            `"clear" is no verdict that a person decides`,
+		"serve: {due: {block: 1s}}":                                            `"1s" is no duration`,
+		"serve: {sign_in: {issuer: \"https://x\"}}":                            "sign_in needs client_id",
+		"serve: {sign_in: {roles: {a: \" reviewer\"}}}":                        `" reviewer" is no role`,
+		"serve: {notices: [{name: a}]}":                                        "needs name, url and secret_files",
+		"serve: {notices: [{name: a, url: u, secret_files: [s], kinds: [x]}]}": `there is no notice "x"`,
+		"serve: {port: 80}":                                                    "unknown key",
 	} {
 		path := filepath.Join(t.TempDir(), "wb.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

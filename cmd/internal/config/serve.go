@@ -51,6 +51,21 @@ type Serve struct {
 	Due map[pipeline.Verdict]time.Duration
 	// SignIn is the identity provider.
 	SignIn SignIn
+	// Notices are the receivers of notices.
+	Notices []Notice
+}
+
+// Notice is a receiver of notices.
+type Notice struct {
+	// Name is its name, by which is known what it was told already.
+	Name string
+	URL  string
+	// SecretFiles hold the secrets that sign, one each; two while one is replaced.
+	SecretFiles []string
+	// Kinds are what it is told of; none means everything.
+	Kinds []pipeline.NoticeKind
+	// AllowPrivate lets it be at a private address.
+	AllowPrivate bool
 }
 
 // SignIn names the OpenID Connect provider and what its claims mean.
@@ -95,6 +110,16 @@ type serveFile struct {
 		Roles            map[string]string `yaml:"roles"`
 		Scopes           []string          `yaml:"scopes"`
 	} `yaml:"sign_in"`
+	Notices []noticeFile `yaml:"notices"`
+}
+
+// noticeFile is a receiver in the file.
+type noticeFile struct {
+	Name         string   `yaml:"name"`
+	URL          string   `yaml:"url"`
+	SecretFiles  []string `yaml:"secret_files"`
+	Kinds        []string `yaml:"kinds"`
+	AllowPrivate bool     `yaml:"allow_private"`
 }
 
 // Bounds of what the file may say.
@@ -145,6 +170,42 @@ func (s *Serve) read(said *serveFile, root *yaml.Node, beside func(string) strin
 	}
 	s.readDue(said.Due, document.Child(at, "due"), problems)
 	s.SignIn.read(said, document.Child(at, "sign_in"), beside, problems)
+	s.readNotices(said.Notices, document.Child(at, "notices"), beside, problems)
+}
+
+func (s *Serve) readNotices(said []noticeFile, at *yaml.Node, beside func(string) string, problems *document.Problems) {
+	names := map[string]bool{}
+	for i, from := range said {
+		node := element(at, i)
+		if from.Name == "" || from.URL == "" || len(from.SecretFiles) == 0 {
+			problems.Add(node, "a receiver of notices needs name, url and secret_files")
+			continue
+		}
+		if names[from.Name] {
+			problems.Add(node, "two receivers are named %q", from.Name)
+		}
+		names[from.Name] = true
+		n := Notice{Name: from.Name, URL: from.URL, AllowPrivate: from.AllowPrivate}
+		for _, file := range from.SecretFiles {
+			n.SecretFiles = append(n.SecretFiles, beside(file))
+		}
+		for _, kind := range from.Kinds {
+			if !slices.Contains(pipeline.NoticeKinds(), pipeline.NoticeKind(kind)) {
+				problems.Add(document.Child(node, "kinds"), "there is no notice %q; there are %s", kind, kindList())
+				continue
+			}
+			n.Kinds = append(n.Kinds, pipeline.NoticeKind(kind))
+		}
+		s.Notices = append(s.Notices, n)
+	}
+}
+
+func kindList() string {
+	var out []string
+	for _, k := range pipeline.NoticeKinds() {
+		out = append(out, string(k))
+	}
+	return strings.Join(out, ", ")
 }
 
 func (s *Serve) readDue(said map[string]string, at *yaml.Node, problems *document.Problems) {
