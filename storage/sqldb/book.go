@@ -387,12 +387,12 @@ func (t *tx) vote(ctx context.Context, d *pipeline.Decision, event *int64) error
 	if event == nil {
 		return fmt.Errorf("a decision on case %s has no event", d.Case)
 	}
-	roles, err := json.Marshal(d.Actor.Roles)
+	roles, err := rolesText(d.Actor.Roles)
 	if err != nil {
-		return fmt.Errorf("write the roles: %w", err)
+		return err
 	}
 	return t.InsertDecision(ctx, queries.InsertDecisionParams{ID: d.ID.String(), CaseID: d.Case.String(), Round: d.Round, Actor: d.Actor.Name,
-		ActorKnown: string(d.Actor.Known), ActorKey: d.Actor.Key(), Roles: string(roles), Kind: string(d.Kind), Reason: string(d.Reason),
+		ActorKnown: string(d.Actor.Known), ActorKey: d.Actor.Key(), Roles: roles, Kind: string(d.Kind), Reason: string(d.Reason),
 		Comment: d.Comment, Bound: d.Bound, UntilAt: timeOf(d.Until), At: pipeline.AuditTime(d.At), AuditSeq: *event, ExceptionID: textOf(d.Exception)})
 }
 

@@ -29,6 +29,14 @@ var (
 	_ pipeline.Inventory         = (*DB)(nil)
 	_ pipeline.AttestationReader = (*DB)(nil)
 	_ pipeline.AuditLog          = (*DB)(nil)
+	_ pipeline.AccountBook       = (*DB)(nil)
+	_ pipeline.TokenBook         = (*DB)(nil)
+	_ pipeline.SessionBook       = (*DB)(nil)
+	_ pipeline.LinkBook          = (*DB)(nil)
+	_ pipeline.ReplyBook         = (*DB)(nil)
+	_ pipeline.CheckBook         = (*DB)(nil)
+	_ pipeline.ExceptionBook     = (*DB)(nil)
+	_ pipeline.NoticeBook        = (*DB)(nil)
 )
 
 // Open opens the database that dsn names and brings its schema up to date. dsn is

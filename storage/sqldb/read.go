@@ -25,6 +25,14 @@ const (
 	pageMax     = 200
 )
 
+// pageLimit is the size of a page that somebody asked for.
+func pageLimit(asked int) int {
+	if asked <= 0 {
+		return pageDefault
+	}
+	return min(asked, pageMax)
+}
+
 // reportMax bounds the size of a stored report, in bytes of JSON.
 const reportMax = 1 << 30
 
@@ -123,17 +131,22 @@ func (db *DB) Submission(ctx context.Context, id uuid.UUID) (*pipeline.Submissio
 		if c.SubmissionDigest == "" {
 			return nil
 		}
-		body, err := r.SubmissionByDigest(ctx, c.SubmissionDigest)
-		if err != nil {
-			return err
-		}
-		if pipeline.DigestBytes([]byte(body)) != pipeline.Digest(c.SubmissionDigest) {
-			return altered("the submission", pipeline.Digest(c.SubmissionDigest))
-		}
-		out = new(pipeline.Submission)
-		return json.Unmarshal([]byte(body), out)
+		out, err = submissionByDigest(ctx, r, pipeline.Digest(c.SubmissionDigest))
+		return err
 	})
 	return out, err
+}
+
+func submissionByDigest(ctx context.Context, r *queries.Queries, digest pipeline.Digest) (*pipeline.Submission, error) {
+	body, err := r.SubmissionByDigest(ctx, string(digest))
+	if err != nil {
+		return nil, err
+	}
+	if pipeline.DigestBytes([]byte(body)) != digest {
+		return nil, altered("the submission", digest)
+	}
+	out := new(pipeline.Submission)
+	return out, json.Unmarshal([]byte(body), out)
 }
 
 // Kept implements [pipeline.KeptReader]. An error matches [pipeline.ErrTampered]
@@ -237,11 +250,7 @@ func scanCase(rows *sql.Rows) (pipeline.Case, error) {
 // Cases implements [pipeline.CaseReader]. An error matches [pipeline.ErrUsage] where
 // the cursor is none that a page gave. Letter case is ignored in A to Z only.
 func (db *DB) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.CasePage, error) {
-	limit := filter.Limit
-	if limit <= 0 {
-		limit = pageDefault
-	}
-	limit = min(limit, pageMax)
+	limit := pageLimit(filter.Limit)
 	where, args, err := conditions(filter)
 	if err != nil {
 		return pipeline.CasePage{}, err

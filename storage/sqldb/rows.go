@@ -80,10 +80,9 @@ func caseFrom(r queries.Case) (pipeline.Case, error) {
 func decisionFrom(r queries.Decision) (pipeline.Decision, error) {
 	var p parser
 	d := pipeline.Decision{ID: p.id(r.ID), Case: p.id(r.CaseID), Round: r.Round,
-		Actor: pipeline.Actor{Name: r.Actor, Known: pipeline.Known(r.ActorKnown)}, Kind: pipeline.DecisionKind(r.Kind),
+		Actor: pipeline.Actor{Name: r.Actor, Known: pipeline.Known(r.ActorKnown), Roles: p.roles(r.Roles)}, Kind: pipeline.DecisionKind(r.Kind),
 		Reason: pipeline.ReasonCode(r.Reason), Comment: r.Comment, Bound: r.Bound, Until: p.optionalTime(r.UntilAt), At: p.time(r.At),
 		Exception: p.optionalID(r.ExceptionID)}
-	p.fail(r.Roles, json.Unmarshal([]byte(r.Roles), &d.Actor.Roles))
 	return d, p.err
 }
 

@@ -74,7 +74,7 @@ func TestOpen_Refuses(t *testing.T) {
 		{"ShortText", write("short.db", "x"), pipeline.ErrInvalid, "is no database"},
 		{"BrokenHeader", write("header.db", "SQLite format 3\x00"+strings.Repeat("x", 4096)), pipeline.ErrInvalid, ""},
 		{"Foreign", foreign, pipeline.ErrInvalid, "another program"},
-		{"Newer", newer, pipeline.ErrInvalid, "schema is number 999, this version knows 7"},
+		{"Newer", newer, pipeline.ErrInvalid, "schema is number 999, this version knows 10"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,7 +162,8 @@ func TestAppendOnly(t *testing.T) {
 	path := filled(t)
 	raw(t, path, "INSERT INTO blobs VALUES ('d', 1, x'00')",
 		"INSERT INTO exhibits SELECT 'x', id, 'n', 'text/plain', 1, 'd', 'sub', 'asserted', created_at, NULL FROM cases LIMIT 1",
-		"INSERT INTO comments SELECT 'x', id, 'sub', 'asserted', 'text', created_at, NULL FROM cases LIMIT 1")
+		"INSERT INTO comments SELECT 'x', id, 'sub', 'asserted', 'text', created_at, NULL FROM cases LIMIT 1",
+		"INSERT INTO exceptions (id, pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, audit_seq) VALUES ('x', 'p', 'r', 's', 'o', 'other', 'c', 'u', 'b', 'k', '[]', 'a', 1)")
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
@@ -179,6 +180,10 @@ func TestAppendOnly(t *testing.T) {
 		"UPDATE comments SET text = ''",
 		"DELETE FROM comments",
 		"INSERT OR REPLACE INTO comments SELECT * FROM comments",
+		"UPDATE exceptions SET until_at = 'later'",
+		"UPDATE exceptions SET scope = '', ended_at = 'now'",
+		"DELETE FROM exceptions",
+		"INSERT OR REPLACE INTO exceptions SELECT * FROM exceptions",
 		"UPDATE exhibits SET name = ''",
 		"DELETE FROM exhibits",
 		"INSERT OR REPLACE INTO exhibits SELECT * FROM exhibits",

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -67,10 +68,33 @@ func openSQLite(ctx context.Context, path string, connections int, options url.V
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	if err := db.PingContext(ctx); err != nil {
+	if err := ping(ctx, db); err != nil {
 		return nil, errors.Join(explainSQLite("open the database "+path, err), db.Close())
 	}
 	return db, nil
+}
+
+// pingTries and pingPause bound how long a connection waits where another process is
+// changing a new file to write-ahead mode: SQLite does not wait for that by itself.
+const (
+	pingTries = 100
+	pingPause = 50 * time.Millisecond
+)
+
+// ping makes the first connection.
+func ping(ctx context.Context, db *sql.DB) error {
+	for try := 1; ; try++ {
+		err := db.PingContext(ctx)
+		var e *sqlite.Error
+		if err == nil || try == pingTries || !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pingPause):
+		}
+	}
 }
 
 // prepareFile makes the file, readable by its owner only, or checks that it is a

@@ -30,6 +30,14 @@ type Book interface {
 	pipeline.Inventory
 	pipeline.AttestationReader
 	pipeline.AuditLog
+	pipeline.AccountBook
+	pipeline.TokenBook
+	pipeline.SessionBook
+	pipeline.LinkBook
+	pipeline.ReplyBook
+	pipeline.CheckBook
+	pipeline.ExceptionBook
+	pipeline.NoticeBook
 	// Sums returns the digests of a case's objects from the newest report that has them.
 	Sums(ctx context.Context, id uuid.UUID) (map[string]string, error)
 	Close() error
@@ -83,6 +91,18 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Attest", s.attest)
 	t.Run("Revoke", s.revoke)
 	t.Run("Sums", s.sums)
+	t.Run("Accounts", s.accounts)
+	t.Run("Tokens", s.tokens)
+	t.Run("Sessions", s.sessions)
+	t.Run("Links", s.links)
+	t.Run("Replies", s.replies)
+	t.Run("Checks", s.checks)
+	t.Run("CheckLease", s.checkLease)
+	t.Run("CheckOneWorker", s.checkOneWorker)
+	t.Run("Exceptions", s.exceptions)
+	t.Run("RestingOn", s.restingOn)
+	t.Run("Notices", s.notices)
+	t.Run("NoticesOnce", s.noticesOnce)
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)

@@ -4,6 +4,18 @@
 
 package queries
 
+type Account struct {
+	ID        string
+	Issuer    string
+	Subject   string
+	Name      string
+	NameKey   string
+	Display   string
+	Roles     string
+	CreatedAt string
+	SeenAt    string
+}
+
 type Attestation struct {
 	Digest      string
 	CaseID      string
@@ -90,6 +102,33 @@ type CaseStructure struct {
 	MatrixFingerprint *string
 }
 
+type Check struct {
+	ID               string
+	Source           string
+	SubmissionDigest string
+	Packs            string
+	Hash             int64
+	Replaces         *string
+	ByName           string
+	ByKey            string
+	ByKnown          string
+	ByRoles          string
+	State            string
+	Attempt          int64
+	Objects          int64
+	Inspected        int64
+	Bytes            int64
+	Hashed           int64
+	CaseID           *string
+	Verdict          string
+	Failure          string
+	CreatedAt        string
+	StartedAt        *string
+	EndedAt          *string
+	Worker           *string
+	LeaseUntil       *string
+}
+
 type Comment struct {
 	ID          string
 	CaseID      string
@@ -116,6 +155,39 @@ type Decision struct {
 	At          string
 	AuditSeq    int64
 	ExceptionID *string
+}
+
+type Delivery struct {
+	ID        string
+	Hook      string
+	Seq       int64
+	Kind      string
+	Body      []byte
+	State     string
+	Attempts  int64
+	NextAt    string
+	LastAt    *string
+	LastError string
+	CreatedAt string
+}
+
+type Exception struct {
+	ID       string
+	Pack     string
+	Rule     string
+	Scope    string
+	Owner    string
+	Reason   string
+	Comment  string
+	UntilAt  string
+	ByName   string
+	ByKnown  string
+	ByRoles  string
+	At       string
+	AuditSeq int64
+	EndedAt  *string
+	EndedBy  string
+	EndedSeq *int64
 }
 
 type Exhibit struct {
@@ -150,6 +222,37 @@ type Kept struct {
 	Digest string
 }
 
+type Link struct {
+	ID        string
+	CaseID    string
+	Secret    string
+	CreatedBy string
+	CreatedAt string
+	ExpiresAt string
+	RevokedAt *string
+}
+
+type Note struct {
+	Mark     string
+	AuditSeq int64
+}
+
+type NoticeCursor struct {
+	Hook string
+	Seq  int64
+}
+
+type Reply struct {
+	ActorKey string
+	Key      string
+	Actor    string
+	Request  string
+	Status   int64
+	Header   []byte
+	Body     []byte
+	At       string
+}
+
 type Report struct {
 	CaseID  string
 	Digest  string
@@ -161,7 +264,28 @@ type Report struct {
 	Body    []byte
 }
 
+type Session struct {
+	Key     string
+	Data    []byte
+	UntilAt string
+}
+
 type Submission struct {
 	Digest string
 	Body   string
+}
+
+type Token struct {
+	ID        string
+	Label     string
+	Actor     string
+	ActorKey  string
+	AccountID *string
+	Roles     string
+	Secret    string
+	CreatedBy string
+	CreatedAt string
+	ExpiresAt string
+	UsedAt    *string
+	RevokedAt *string
 }

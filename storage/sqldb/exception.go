@@ -1,0 +1,148 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"weighbridge/pipeline"
+	"weighbridge/storage/sqldb/internal/queries"
+)
+
+// exceptionsDefault is the number of exceptions that are returned where nobody says.
+const exceptionsDefault = 200
+
+// AddException implements [pipeline.ExceptionBook].
+func (db *DB) AddException(ctx context.Context, e pipeline.Exception, event pipeline.AuditEvent) error {
+	roles, err := rolesText(e.By.Roles)
+	if err != nil {
+		return err
+	}
+	return db.write(ctx, "keep the exception", func(t *tx) error {
+		seq, err := t.apart(ctx, event)
+		if err != nil {
+			return err
+		}
+		return t.InsertException(ctx, queries.InsertExceptionParams{ID: e.ID.String(), Pack: e.Pack, Rule: e.Rule, Scope: e.Scope, Owner: e.Owner,
+			Reason: string(e.Reason), Comment: e.Comment, UntilAt: pipeline.AuditTime(e.Until), ByName: e.By.Name, ByKnown: string(e.By.Known),
+			ByRoles: roles, At: pipeline.AuditTime(e.At), AuditSeq: seq})
+	})
+}
+
+// apart adds an event that is about no case.
+func (t *tx) apart(ctx context.Context, event pipeline.AuditEvent) (int64, error) {
+	if event.Case != nil {
+		return 0, &pipeline.Error{Code: pipeline.CodeInvalid, Message: fmt.Sprintf("the event %q is about no case and names one", event.Kind)}
+	}
+	return t.append(ctx, event)
+}
+
+// EndException implements [pipeline.ExceptionBook].
+func (db *DB) EndException(ctx context.Context, id uuid.UUID, at time.Time, by string, event pipeline.AuditEvent) (pipeline.Exception, error) {
+	var out pipeline.Exception
+	err := db.write(ctx, "end the exception", func(t *tx) error {
+		was, err := exceptionByID(ctx, t.Queries, id)
+		if err != nil {
+			return err
+		}
+		if !was.Live(at) {
+			return &pipeline.Error{Code: pipeline.CodeTransition, Message: fmt.Sprintf("exception %s has ended already", id)}
+		}
+		seq, err := t.apart(ctx, event)
+		if err != nil {
+			return err
+		}
+		if err := t.EndException(ctx, queries.EndExceptionParams{ID: id.String(), EndedAt: timeOf(&at), EndedBy: by, EndedSeq: &seq}); err != nil {
+			return err
+		}
+		out, err = exceptionByID(ctx, t.Queries, id)
+		return err
+	})
+	return out, err
+}
+
+// Note implements [pipeline.ExceptionBook].
+func (db *DB) Note(ctx context.Context, mark string, event pipeline.AuditEvent) (noted bool, err error) {
+	err = db.write(ctx, "note an event", func(t *tx) error {
+		known, err := t.HasNote(ctx, mark)
+		if err != nil || known > 0 {
+			return err
+		}
+		seq, err := t.apart(ctx, event)
+		if err != nil {
+			return err
+		}
+		noted = true
+		return t.InsertNote(ctx, mark, seq)
+	})
+	return noted && err == nil, err
+}
+
+// ExceptionByID implements [pipeline.ExceptionBook].
+func (db *DB) ExceptionByID(ctx context.Context, id uuid.UUID) (pipeline.Exception, error) {
+	var out pipeline.Exception
+	err := db.read(ctx, "read the exception", func(r *queries.Queries, _ *sql.Tx) (err error) {
+		out, err = exceptionByID(ctx, r, id)
+		return err
+	})
+	return out, err
+}
+
+func exceptionByID(ctx context.Context, r *queries.Queries, id uuid.UUID) (pipeline.Exception, error) {
+	row, err := r.ExceptionByID(ctx, id.String())
+	if err != nil {
+		return pipeline.Exception{}, missing(err, "there is no exception "+id.String())
+	}
+	return exceptionFrom(row)
+}
+
+// Exceptions implements [pipeline.ExceptionBook].
+func (db *DB) Exceptions(ctx context.Context, filter pipeline.ExceptionFilter) ([]pipeline.Exception, error) {
+	args := queries.ExceptionsParams{LiveAt: filterTime(filter.LiveAt), EndsBefore: filterTime(filter.EndsBefore), Source: filter.Source, Most: int64(filter.Limit)}
+	if args.Most <= 0 {
+		args.Most = exceptionsDefault
+	}
+	var out []pipeline.Exception
+	err := db.read(ctx, "list the exceptions", func(r *queries.Queries, _ *sql.Tx) error {
+		rows, err := r.Exceptions(ctx, args)
+		if err != nil {
+			return err
+		}
+		out, err = all(rows, exceptionFrom)
+		return err
+	})
+	return out, err
+}
+
+// filterTime is how a query names a time, "" for none.
+func filterTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return pipeline.AuditTime(t)
+}
+
+// RestingOn implements [pipeline.ExceptionBook]. Only votes of the present round count.
+func (db *DB) RestingOn(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error) {
+	var out []uuid.UUID
+	err := db.read(ctx, "look for cases that rest on the exception", func(r *queries.Queries, _ *sql.Tx) error {
+		rows, err := r.RestingOn(ctx, textOf(&id))
+		if err != nil {
+			return err
+		}
+		out, err = all(rows, uuid.Parse)
+		return err
+	})
+	return out, err
+}
+
+func exceptionFrom(r queries.Exception) (pipeline.Exception, error) {
+	var p parser
+	e := pipeline.Exception{ID: p.id(r.ID), Pack: r.Pack, Rule: r.Rule, Scope: r.Scope, Owner: r.Owner, Reason: pipeline.ReasonCode(r.Reason),
+		Comment: r.Comment, Until: p.time(r.UntilAt), By: pipeline.Actor{Name: r.ByName, Known: pipeline.Known(r.ByKnown), Roles: p.roles(r.ByRoles)},
+		At: p.time(r.At), EndedAt: p.optionalTime(r.EndedAt), EndedBy: r.EndedBy}
+	return e, p.err
+}
