@@ -224,7 +224,7 @@ func (a *App) openQueue(ctx context.Context) (*Queue, error) {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
 	a.Inventory = db
-	var options []review.Option
+	options := []review.Option{review.WithExceptions(db), review.WithDue(a.Settings.Serve.Due)}
 	if a.Now != nil {
 		options = append(options, review.WithClock(a.Now))
 	}
