@@ -277,6 +277,9 @@ type CaseFile struct {
 	// Settled is the head of the audit log at the event that settled the case
 	// last, nil where it was never settled.
 	Settled *AuditHead `json:"settled"`
+	// Rules are the rules that bear on the verdict in the current report, as pack/rule, in
+	// byte order: enforced, matched or undecided, of effect block or review.
+	Rules []string `json:"rules"`
 }
 
 // CaseHistory is a case with everything that happened to it.

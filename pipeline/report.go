@@ -93,4 +93,7 @@ type Weighing struct {
 	Submission *Submission
 	// Kept is in byte order of path.
 	Kept []Kept
+	// Cause says why stored cases are judged again, "" for a run. Cases that it opens
+	// again are told it.
+	Cause string
 }

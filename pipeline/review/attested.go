@@ -30,8 +30,10 @@ func attest(a act, f pipeline.CaseFile, signed pipeline.Attestation) (pipeline.C
 func revoke(a act, f pipeline.CaseFile, b pipeline.Ballot) (pipeline.CaseChange, error) {
 	c := f.Case
 	b.Kind, b.Until = pipeline.DecisionRevoke, nil
-	if a.by.Known == pipeline.KnownSystem {
-		return pipeline.CaseChange{}, forbidden("only people decide", "")
+	if !a.by.Same(c.Submitter) && !a.by.Has(pipeline.RoleAdmin) || a.by.Known == pipeline.KnownLink || a.by.Known == pipeline.KnownSystem {
+		if err := reviews(a.by); err != nil {
+			return pipeline.CaseChange{}, err
+		}
 	}
 	if !slices.Contains(pipeline.ReasonCodes(), b.Reason) {
 		return pipeline.CaseChange{}, usage(fmt.Sprintf("%q is no reason code", b.Reason), "give one of: "+list(pipeline.ReasonCodes()))

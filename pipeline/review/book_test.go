@@ -3,6 +3,7 @@ package review_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,18 +16,26 @@ type book struct {
 	cases     map[uuid.UUID]pipeline.Case
 	decisions map[uuid.UUID][]pipeline.Decision
 	comments  map[uuid.UUID][]pipeline.Comment
-	settled   map[uuid.UUID]pipeline.AuditHead
-	events    []pipeline.AuditEvent
-	head      pipeline.AuditHead
+	exhibits  map[uuid.UUID][]pipeline.Exhibit
+	// rules are those that bear on every case's verdict.
+	rules      []string
+	exceptions []pipeline.Exception
+	marks      map[string]bool
+	// mu keeps plans from running at the same time.
+	mu      sync.Mutex
+	settled map[uuid.UUID]pipeline.AuditHead
+	events  []pipeline.AuditEvent
+	head    pipeline.AuditHead
 }
 
 func newBook() *book {
 	return &book{cases: map[uuid.UUID]pipeline.Case{}, decisions: map[uuid.UUID][]pipeline.Decision{},
-		comments: map[uuid.UUID][]pipeline.Comment{}, settled: map[uuid.UUID]pipeline.AuditHead{}, head: pipeline.AuditGenesis()}
+		comments: map[uuid.UUID][]pipeline.Comment{}, exhibits: map[uuid.UUID][]pipeline.Exhibit{}, marks: map[string]bool{}, settled: map[uuid.UUID]pipeline.AuditHead{}, head: pipeline.AuditGenesis()}
 }
 
 func (b *book) file(c pipeline.Case) pipeline.CaseFile {
-	f := pipeline.CaseFile{Case: c, Decisions: slices.Clone(b.decisions[c.ID]), Comments: slices.Clone(b.comments[c.ID])}
+	f := pipeline.CaseFile{Case: c, Decisions: slices.Clone(b.decisions[c.ID]), Comments: slices.Clone(b.comments[c.ID]),
+		Exhibits: slices.Clone(b.exhibits[c.ID]), Rules: b.rules}
 	if head, ok := b.settled[c.ID]; ok {
 		f.Settled = &head
 	}
@@ -43,6 +52,8 @@ func (b *book) sorted() []pipeline.Case {
 }
 
 func (b *book) Enter(_ context.Context, w *pipeline.Weighing, plan func(pipeline.Relatives) (pipeline.Entry, error)) (pipeline.Case, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var rel pipeline.Relatives
 	key := pipeline.CaseKey{Source: w.Report.Artifact.Source, PinDigest: w.Report.Artifact.PinDigest, SubmissionDigest: pipeline.SubmissionDigest(w.Submission)}
 	for _, c := range b.sorted() {
@@ -50,7 +61,8 @@ func (b *book) Enter(_ context.Context, w *pipeline.Weighing, plan func(pipeline
 		switch k := c.Key(); {
 		case k == key:
 			rel.Same = &f
-		case c.Source == key.Source && k.SubmissionDigest == key.SubmissionDigest && c.HeaderDigest == w.Report.Artifact.HeaderDigest:
+		case c.Source == key.Source && k.SubmissionDigest == key.SubmissionDigest &&
+			(c.HeaderDigest == w.Report.Artifact.HeaderDigest || w.Kept != nil && c.BodyDigest == pipeline.BodyDigest(w)):
 			rel.Alike = &f
 		}
 		if c.Source == key.Source && c.PinDigest != key.PinDigest && c.State.Undecided() {
@@ -73,6 +85,8 @@ func (b *book) Enter(_ context.Context, w *pipeline.Weighing, plan func(pipeline
 }
 
 func (b *book) Amend(_ context.Context, id uuid.UUID, plan func(pipeline.CaseFile) (pipeline.CaseChange, error)) (pipeline.Case, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	c, ok := b.cases[id]
 	if !ok {
 		return pipeline.Case{}, pipeline.ErrNotFound
@@ -110,6 +124,9 @@ func (b *book) apply(change pipeline.CaseChange) error {
 		b.decisions[id] = append(b.decisions[id], *change.Decision)
 	}
 	b.comments[id] = append(b.comments[id], change.Comments...)
+	for _, e := range change.Exhibits {
+		b.exhibits[id] = append(b.exhibits[id], e.Exhibit)
+	}
 	return nil
 }
 
@@ -126,6 +143,99 @@ func (b *book) Ended(_ context.Context, by time.Time, limit int) ([]uuid.UUID, e
 	for _, c := range b.sorted() {
 		if c.State == pipeline.StateApproved && c.ExpiresAt != nil && !c.ExpiresAt.After(by) && len(out) < limit {
 			out = append(out, c.ID)
+		}
+	}
+	return out, nil
+}
+
+func (b *book) PastDue(_ context.Context, by time.Time, limit int) ([]uuid.UUID, error) {
+	var out []uuid.UUID
+	for _, c := range b.sorted() {
+		if c.State.Undecided() && c.DueAt != nil && !c.DueAt.After(by) && (c.OverdueAt == nil || !c.OverdueAt.Equal(*c.DueAt)) && len(out) < limit {
+			out = append(out, c.ID)
+		}
+	}
+	return out, nil
+}
+
+func (b *book) Join(_ context.Context, old, by uuid.UUID, plan func(old, by pipeline.CaseFile) ([]pipeline.CaseChange, error)) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was, ok := b.cases[old]
+	is, also := b.cases[by]
+	if !ok || !also {
+		return pipeline.ErrNotFound
+	}
+	changes, err := plan(b.file(was), b.file(is))
+	for _, change := range changes {
+		if err := b.apply(change); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (b *book) append(event pipeline.AuditEvent) error {
+	next, head, err := b.head.Append(event)
+	if err == nil {
+		b.events, b.head = append(b.events, next), head
+	}
+	return err
+}
+
+func (b *book) AddException(_ context.Context, e pipeline.Exception, event pipeline.AuditEvent) error {
+	b.exceptions = append(b.exceptions, e)
+	return b.append(event)
+}
+
+func (b *book) EndException(_ context.Context, id uuid.UUID, at time.Time, by string, event pipeline.AuditEvent) (pipeline.Exception, error) {
+	for i, e := range b.exceptions {
+		switch {
+		case e.ID == id && e.EndedAt != nil:
+			return e, pipeline.ErrTransition
+		case e.ID == id:
+			b.exceptions[i].EndedAt, b.exceptions[i].EndedBy = &at, by
+			return b.exceptions[i], b.append(event)
+		}
+	}
+	return pipeline.Exception{}, pipeline.ErrNotFound
+}
+
+func (b *book) Note(_ context.Context, mark string, event pipeline.AuditEvent) (bool, error) {
+	if b.marks[mark] {
+		return false, nil
+	}
+	b.marks[mark] = true
+	return true, b.append(event)
+}
+
+func (b *book) ExceptionByID(_ context.Context, id uuid.UUID) (pipeline.Exception, error) {
+	for _, e := range b.exceptions {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return pipeline.Exception{}, pipeline.ErrNotFound
+}
+
+func (b *book) Exceptions(_ context.Context, f pipeline.ExceptionFilter) ([]pipeline.Exception, error) {
+	var out []pipeline.Exception
+	for _, e := range b.exceptions {
+		if (f.LiveAt.IsZero() || e.Live(f.LiveAt)) && (f.EndsBefore.IsZero() || e.Until.Before(f.EndsBefore)) && (f.Source == "" || e.Covers(f.Source)) {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (b *book) RestingOn(_ context.Context, id uuid.UUID) ([]uuid.UUID, error) {
+	var out []uuid.UUID
+	for _, c := range b.sorted() {
+		for _, d := range b.decisions[c.ID] {
+			if c.State == pipeline.StateApproved && d.Round == c.Round && d.Exception != nil && *d.Exception == id {
+				out = append(out, c.ID)
+				break
+			}
 		}
 	}
 	return out, nil

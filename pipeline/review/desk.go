@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,17 +13,21 @@ import (
 
 // Desk is where cases are recorded and decided. It is safe for concurrent use.
 type Desk struct {
-	book pipeline.CaseBook
-	now  func() time.Time
-	ids  func() (uuid.UUID, error)
+	book       pipeline.CaseBook
+	exceptions pipeline.ExceptionBook
+	now        func() time.Time
+	ids        func() (uuid.UUID, error)
+	terms      map[pipeline.Verdict]time.Duration
 }
 
 var (
-	_ pipeline.CaseRecorder   = (*Desk)(nil)
-	_ pipeline.CaseRejudger   = (*Desk)(nil)
-	_ pipeline.CaseDecider    = (*Desk)(nil)
-	_ pipeline.CaseAttester   = (*Desk)(nil)
-	_ pipeline.ApprovalFinder = (*Desk)(nil)
+	_ pipeline.CaseRecorder    = (*Desk)(nil)
+	_ pipeline.CaseRejudger    = (*Desk)(nil)
+	_ pipeline.CaseDecider     = (*Desk)(nil)
+	_ pipeline.CaseAttester    = (*Desk)(nil)
+	_ pipeline.ApprovalFinder  = (*Desk)(nil)
+	_ pipeline.CaseWorker      = (*Desk)(nil)
+	_ pipeline.ExceptionKeeper = (*Desk)(nil)
 )
 
 // Option changes a desk.
@@ -31,9 +36,20 @@ type Option func(*Desk)
 // WithClock sets the clock, the system's by default.
 func WithClock(now func() time.Time) Option { return func(d *Desk) { d.now = now } }
 
+// WithExceptions sets the book of exceptions. Without one there are none.
+func WithExceptions(book pipeline.ExceptionBook) Option {
+	return func(d *Desk) { d.exceptions = book }
+}
+
+// WithDue sets how soon cases should be decided, by verdict; what is not named keeps its
+// term of [DueTerms].
+func WithDue(terms map[pipeline.Verdict]time.Duration) Option {
+	return func(d *Desk) { maps.Copy(d.terms, terms) }
+}
+
 // New returns a desk over the given book.
 func New(book pipeline.CaseBook, options ...Option) *Desk {
-	d := &Desk{book: book, now: time.Now, ids: uuid.NewV7}
+	d := &Desk{book: book, now: time.Now, ids: uuid.NewV7, terms: DueTerms()}
 	for _, o := range options {
 		o(d)
 	}
@@ -42,7 +58,7 @@ func New(book pipeline.CaseBook, options ...Option) *Desk {
 
 // act begins an act of the actor, now.
 func (d *Desk) act(by pipeline.Actor) act {
-	return act{by: by, at: stamp(d.now()), ids: d.ids}
+	return act{by: by, at: stamp(d.now()), ids: d.ids, terms: d.terms}
 }
 
 // Record implements [pipeline.CaseRecorder]. An error matches [pipeline.ErrInvalid]
@@ -96,7 +112,11 @@ func (d *Desk) Comment(ctx context.Context, req pipeline.Remark) (pipeline.Case,
 // Decide implements [pipeline.CaseDecider].
 func (d *Desk) Decide(ctx context.Context, req pipeline.Ballot) (pipeline.Case, error) {
 	return d.amend(ctx, req.Case, req.Actor, func(a act, f pipeline.CaseFile) (pipeline.CaseChange, error) {
-		return decide(a, f, req)
+		until, err := d.rest(ctx, a, f, req)
+		if err != nil {
+			return pipeline.CaseChange{}, err
+		}
+		return decide(a, f, req, until)
 	})
 }
 
@@ -163,7 +183,7 @@ func expire(a act, c pipeline.Case) (pipeline.CaseChange, error) {
 			Message: "case " + c.ID.String() + " is " + words(c.State) + " and has no term that has ended; legal now: " + list(Legal(c.State))}
 	}
 	d := newDraft(a, c)
-	d.c.State = pipeline.StateExpired
+	d.c.State, d.c.DueAt = pipeline.StateExpired, nil
 	d.event(pipeline.EventExpired, nil)
 	return d.change()
 }

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"time"
@@ -18,6 +19,8 @@ type act struct {
 	by  pipeline.Actor
 	at  time.Time
 	ids func() (uuid.UUID, error)
+	// terms are how soon a case should be decided.
+	terms map[pipeline.Verdict]time.Duration
 }
 
 // draft is a change in the making. Its case already has the version that it will
@@ -31,6 +34,7 @@ type draft struct {
 	comments []pipeline.Comment
 	// attestation is set where an approval was signed.
 	attestation *pipeline.Attestation
+	exhibits    []pipeline.ExhibitFile
 }
 
 func newDraft(a act, c pipeline.Case) *draft {
@@ -52,21 +56,35 @@ func (d *draft) event(kind pipeline.EventKind, data details) {
 // settle moves the case to a state that ends it.
 func (d *draft) settle(state pipeline.State, kind pipeline.EventKind, data details) {
 	d.c.State, d.c.SettledAt = state, &d.at
+	d.c.DueAt, d.c.OverdueAt, d.c.Cause = nil, nil, ""
 	d.event(kind, data)
 }
 
-// reopen moves the case back to open, in a new round.
-func (d *draft) reopen(why string) {
+// reopen moves the case back to open, in a new round. cause is the same for all cases
+// that one change opens again; "" is why.
+func (d *draft) reopen(why, cause string) {
 	d.c.State = pipeline.StateOpen
 	d.c.Round++
 	d.c.SettledAt, d.c.ExpiresAt, d.c.Claimant, d.c.SupersededBy = nil, nil, nil, nil
-	d.event(pipeline.EventReopened, details{"why": why, "round": d.c.Round})
+	d.c.Cause = cmp.Or(cause, why)
+	d.due()
+	d.event(pipeline.EventReopened, details{"why": why, "cause": d.c.Cause, "round": d.c.Round})
+}
+
+// due sets when the case should be decided, counted from now.
+func (d *draft) due() {
+	d.c.DueAt, d.c.OverdueAt = nil, nil
+	if term := d.terms[d.c.Verdict]; term > 0 {
+		due := stamp(d.at.Add(term))
+		d.c.DueAt = &due
+	}
 }
 
 // claim gives the case to the actor.
 func (d *draft) claim() {
 	if d.c.State == pipeline.StateChangesRequested {
 		d.c.Round++
+		d.due()
 	}
 	who := pipeline.Actor{Name: d.by.Name, Known: d.by.Known}
 	d.c.State, d.c.Claimant = pipeline.StateClaimed, &who
@@ -75,7 +93,7 @@ func (d *draft) claim() {
 
 // change seals the draft.
 func (d *draft) change() (pipeline.CaseChange, error) {
-	out := pipeline.CaseChange{Case: d.c, Decision: d.decision, Comments: d.comments, Attestation: d.attestation}
+	out := pipeline.CaseChange{Case: d.c, Decision: d.decision, Comments: d.comments, Attestation: d.attestation, Exhibits: d.exhibits}
 	d.data[len(d.data)-1]["seal"] = d.c.Seal()
 	for i, kind := range d.kinds {
 		data, err := pipeline.CanonicalJSON(d.data[i])

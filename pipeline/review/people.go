@@ -27,6 +27,9 @@ func claim(a act, f pipeline.CaseFile, req pipeline.Claim) (pipeline.CaseChange,
 	if a.by.Same(c.Submitter) {
 		return pipeline.CaseChange{}, forbidden(fmt.Sprintf("%s submitted this case and cannot review it", a.by.Name), "ask another reviewer")
 	}
+	if err := reviews(a.by); err != nil {
+		return pipeline.CaseChange{}, err
+	}
 	d := newDraft(a, c)
 	if action == ActionClaim {
 		d.claim()
@@ -84,7 +87,8 @@ func remark(a act, f pipeline.CaseFile, req pipeline.Remark) (pipeline.CaseChang
 }
 
 // decide plans a vote and what it comes to.
-func decide(a act, f pipeline.CaseFile, b pipeline.Ballot) (pipeline.CaseChange, error) {
+// rests is the end of the exception that it rests on, nil for none.
+func decide(a act, f pipeline.CaseFile, b pipeline.Ballot, rests *time.Time) (pipeline.CaseChange, error) {
 	c := f.Case
 	action, err := ballotAction(a, b)
 	if err != nil {
@@ -123,10 +127,12 @@ func decide(a act, f pipeline.CaseFile, b pipeline.Ballot) (pipeline.CaseChange,
 		return pipeline.CaseChange{}, fmt.Errorf("make an id: %w", err)
 	}
 	vote := pipeline.Decision{ID: id, Case: c.ID, Round: d.c.Round, Actor: a.by, Kind: b.Kind, Reason: b.Reason,
-		Comment: text, Bound: bound, At: a.at}
-	if b.Until != nil {
-		until := stamp(*b.Until)
-		vote.Until = &until
+		Comment: text, Bound: bound, Exception: b.Exception, At: a.at}
+	for _, end := range []*time.Time{b.Until, rests} {
+		if end != nil && (vote.Until == nil || end.Before(*vote.Until)) {
+			until := stamp(*end)
+			vote.Until = &until
+		}
 	}
 	d.decision = &vote
 	d.event(pipeline.EventDecided, details{"decision": vote})
@@ -136,7 +142,8 @@ func decide(a act, f pipeline.CaseFile, b pipeline.Ballot) (pipeline.CaseChange,
 	case pipeline.DecisionReject:
 		d.settle(pipeline.StateRejected, pipeline.EventRejected, standsOn(d.c))
 	case pipeline.DecisionChanges:
-		d.c.State = pipeline.StateChangesRequested
+		// It waits for the submitter now, and is nobody's fault.
+		d.c.State, d.c.DueAt, d.c.OverdueAt = pipeline.StateChangesRequested, nil, nil
 		d.event(pipeline.EventChangesRequested, nil)
 	default:
 		if Lacking(f, a.at) == "" {
@@ -168,9 +175,26 @@ func standsOn(c pipeline.Case) details {
 		"verdict": c.Verdict, "quorum": c.Quorum, "report": c.Report, "round": c.Round}
 }
 
+// reviews returns an error that matches [pipeline.ErrForbidden] where somebody is no
+// reviewer. Who works on the database itself asserts who they are, and no role is known of
+// them; who came through the desk is asked for one.
+func reviews(by pipeline.Actor) error {
+	switch by.Known {
+	case pipeline.KnownAsserted:
+		return nil
+	case pipeline.KnownSignedIn, pipeline.KnownToken, pipeline.KnownDev:
+		if by.HasAny(pipeline.RoleReviewer, pipeline.RoleLegal) {
+			return nil
+		}
+		return forbidden(by.Name+" is no reviewer", "reviewing asks for the role reviewer or legal")
+	default:
+		return forbidden("only people decide", "")
+	}
+}
+
 func ballotAction(a act, b pipeline.Ballot) (Action, error) {
-	if a.by.Known == pipeline.KnownSystem {
-		return "", forbidden("only people decide", "")
+	if err := reviews(a.by); err != nil {
+		return "", err
 	}
 	if !slices.Contains(pipeline.ReasonCodes(), b.Reason) {
 		return "", usage(fmt.Sprintf("%q is no reason code", b.Reason), "give one of: "+list(pipeline.ReasonCodes()))

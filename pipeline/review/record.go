@@ -56,35 +56,61 @@ func enter(a act, w *pipeline.Weighing, alike *pipeline.CaseFile) (pipeline.Case
 	if c.Verdict == pipeline.VerdictClear {
 		d.settle(pipeline.StateCleared, pipeline.EventCleared, outcome(d.c, w))
 	} else {
+		d.due()
 		d.event(pipeline.EventOpened, outcome(d.c, w))
 	}
 	if alike != nil {
-		if err := d.carryOver(*alike); err != nil {
+		by := "headers"
+		if alike.Case.HeaderDigest != c.HeaderDigest {
+			by = "body"
+		}
+		if err := d.carryOver(*alike, pipeline.CaseFile{}, by); err != nil {
 			return pipeline.CaseChange{}, err
 		}
 	}
 	return d.change()
 }
 
-// carryOver brings comments, and the claim of a case that was undecided, to a new
-// case with the same headers. Votes stay behind: they were given on other pins.
-func (d *draft) carryOver(from pipeline.CaseFile) error {
-	for _, text := range from.Comments {
-		id, err := d.ids()
-		if err != nil {
-			return fmt.Errorf("make an id: %w", err)
+// carryOver brings comments, evidence files, the assignee, and the claim of a case that was
+// undecided, to a new case: one with the same headers, one where only texts for readers
+// differ, or one that answers it. Votes stay behind: they were given on other pins, or
+// another submission. has is what the new case has already.
+func (d *draft) carryOver(from, has pipeline.CaseFile, by string) error {
+	if !carried(has.Comments, from.Case.ID, func(c pipeline.Comment) *uuid.UUID { return c.CarriedFrom }) {
+		for _, text := range from.Comments {
+			id, err := d.ids()
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			if text.CarriedFrom == nil {
+				text.CarriedFrom = &from.Case.ID
+			}
+			text.ID, text.Case = id, d.c.ID
+			d.comments = append(d.comments, text)
 		}
-		if text.CarriedFrom == nil {
-			text.CarriedFrom = &from.Case.ID
+	}
+	if !carried(has.Exhibits, from.Case.ID, func(e pipeline.Exhibit) *uuid.UUID { return e.CarriedFrom }) {
+		for _, e := range from.Exhibits {
+			id, err := d.ids()
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			if e.CarriedFrom == nil {
+				e.CarriedFrom = &from.Case.ID
+			}
+			e.ID, e.Case = id, d.c.ID
+			d.exhibits = append(d.exhibits, pipeline.ExhibitFile{Exhibit: e})
 		}
-		text.ID, text.Case = id, d.c.ID
-		d.comments = append(d.comments, text)
 	}
 	claimant := ""
-	if old := from.Case; old.State.Undecided() && old.Claimant != nil && d.c.State == pipeline.StateOpen && !old.Claimant.Same(d.c.Submitter) {
+	old := from.Case
+	if old.State.Undecided() && old.Claimant != nil && d.c.State == pipeline.StateOpen && !old.Claimant.Same(d.c.Submitter) {
 		d.c.State, d.c.Claimant, claimant = pipeline.StateClaimed, old.Claimant, old.Claimant.Name
 	}
-	d.event(pipeline.EventCarriedOver, details{"from": from.Case.ID, "comments": len(d.comments), "claimant": claimant})
+	if old.State.Undecided() && old.Assignee != nil && d.c.Assignee == nil && d.c.State.Undecided() {
+		d.c.Assignee = old.Assignee
+	}
+	d.event(pipeline.EventCarriedOver, details{"from": old.ID, "by": by, "comments": len(d.comments), "exhibits": len(d.exhibits), "claimant": claimant})
 	return nil
 }
 
@@ -102,6 +128,7 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 	votesLapse := why != "" && (was.State == pipeline.StateOpen || was.State == pipeline.StateClaimed)
 	if votesLapse {
 		d.c.Round++
+		d.sooner()
 	}
 	data := outcome(d.c, w)
 	data["verdict_before"], data["changed"], data["votes_lapse"] = was.Verdict, why, votesLapse
@@ -110,7 +137,7 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 	switch was.State {
 	case pipeline.StateChangesRequested, pipeline.StateRejected, pipeline.StateRevoked, pipeline.StateCleared:
 		if why != "" && (was.State != pipeline.StateCleared || !nowClear) {
-			d.reopen(why)
+			d.reopen(why, w.Cause)
 		}
 	case pipeline.StateApproved:
 		if ended(was, d.at) {
@@ -123,15 +150,15 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 			why = "the rules ask for offices that have not signed"
 		}
 		if why != "" {
-			d.reopen(why)
+			d.reopen(why, w.Cause)
 		}
 	case pipeline.StateSuperseded:
 		if seen {
-			d.reopen("the source has these pins again")
+			d.reopen("the source has these pins again", "")
 		}
 	case pipeline.StateExpired:
 		if seen {
-			d.reopen("the term of the approval has ended")
+			d.reopen("the term of the approval has ended", "")
 		}
 	case pipeline.StateOpen, pipeline.StateClaimed:
 	default:
@@ -142,6 +169,15 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 		d.settle(pipeline.StateCleared, pipeline.EventCleared, outcome(d.c, w))
 	}
 	return d.change()
+}
+
+// sooner brings the due date forward where the case has become graver.
+func (d *draft) sooner() {
+	was := d.c.DueAt
+	d.due()
+	if was != nil && (d.c.DueAt == nil || was.Before(*d.c.DueAt)) {
+		d.c.DueAt = was
+	}
 }
 
 // difference says in which way what people decide on has changed, "" where it has not.
@@ -179,6 +215,9 @@ func judged(c *pipeline.Case, w *pipeline.Weighing) error {
 	c.Bytes = r.Artifact.Bytes
 	c.Family, c.Fingerprint = r.Facts.Architecture.Family, r.Facts.Architecture.Fingerprint
 	c.Report = pipeline.DigestBytes(body)
+	if w.Kept != nil { // judging again reads nothing, and keeps nothing
+		c.BodyDigest = pipeline.BodyDigest(w)
+	}
 	return nil
 }
 
@@ -194,7 +233,7 @@ func outcome(c pipeline.Case, w *pipeline.Weighing) details {
 // supersede plans that a case gives way to the case of newer pins.
 func supersede(a act, c pipeline.Case, by uuid.UUID) (pipeline.CaseChange, error) {
 	d := newDraft(a, c)
-	d.c.State, d.c.SupersededBy = pipeline.StateSuperseded, &by
+	d.c.State, d.c.SupersededBy, d.c.DueAt, d.c.OverdueAt = pipeline.StateSuperseded, &by, nil, nil
 	d.event(pipeline.EventSuperseded, details{"by": by})
 	return d.change()
 }

@@ -21,16 +21,20 @@ const (
 	ActionReject   Action = "reject"
 	ActionChanges  Action = "request changes"
 	ActionRevoke   Action = "revoke"
+	ActionAssign   Action = "assign"
+	ActionAnswer   Action = "answer"
 )
 
 // Legal lists what people can do with a case in a state. Who of them may is another
 // question.
 func Legal(state pipeline.State) []Action {
 	switch state {
-	case pipeline.StateOpen, pipeline.StateChangesRequested:
-		return []Action{ActionClaim, ActionApprove, ActionReject, ActionChanges, ActionComment}
+	case pipeline.StateOpen:
+		return []Action{ActionClaim, ActionApprove, ActionReject, ActionChanges, ActionAssign, ActionComment}
+	case pipeline.StateChangesRequested:
+		return []Action{ActionClaim, ActionApprove, ActionReject, ActionChanges, ActionAnswer, ActionAssign, ActionComment}
 	case pipeline.StateClaimed:
-		return []Action{ActionRelease, ActionTakeOver, ActionApprove, ActionReject, ActionChanges, ActionComment}
+		return []Action{ActionRelease, ActionTakeOver, ActionApprove, ActionReject, ActionChanges, ActionAssign, ActionComment}
 	case pipeline.StateApproved, pipeline.StateCleared:
 		return []Action{ActionRevoke, ActionComment}
 	default:

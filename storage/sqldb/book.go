@@ -272,6 +272,9 @@ func caseFile(ctx context.Context, r *queries.Queries, row queries.Case) (pipeli
 	if f.Exhibits, err = all(exhibits, exhibitFrom); err != nil {
 		return f, err
 	}
+	if f.Rules, err = r.RulesOfCase(ctx, row.ID, row.Report); err != nil {
+		return f, err
+	}
 	if row.SettledSeq != nil {
 		hash, err := r.AuditEventHash(ctx, *row.SettledSeq)
 		if err != nil {

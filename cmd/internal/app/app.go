@@ -54,9 +54,13 @@ type Run struct {
 	Source string
 	// Submission is the path of a submission file, "" for none.
 	Submission string
+	// Declared is a submission that was read already; it takes the place of a file.
+	Declared *pipeline.Submission
 	// Packs are names or files of packs that enforce; none means the packs that
 	// ship, in their default modes.
 	Packs []string
+	// Selected are packs that were chosen already; they take the place of Packs.
+	Selected []policy.Selected
 	// AsOf is the day the rules are applied for.
 	AsOf time.Time
 	// NoRules leaves the judging out.
@@ -74,11 +78,15 @@ var tool = pipeline.Tool{Name: "weighbridge", Version: Version}
 // engine returns what judges facts: the assessors with the operator's lists, and the
 // judge over the packs.
 func (a *App) engine(packs []string) (*engine.Engine, error) {
-	e := &engine.Engine{Tool: tool}
 	selected, err := Packs(a.Settings.Rules, packs)
 	if err != nil {
 		return nil, err
 	}
+	return a.engineWith(selected)
+}
+
+func (a *App) engineWith(selected []policy.Selected) (e *engine.Engine, err error) {
+	e = &engine.Engine{Tool: tool}
 	if e.Judge, err = policy.NewJudge(selected); err != nil {
 		return nil, err
 	}
@@ -94,9 +102,12 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 		return nil, err
 	}
 	e := &engine.Engine{Tool: tool}
-	if run.NoRules {
+	switch {
+	case run.NoRules:
 		e.Assessors, err = a.assessors(config.Lists{})
-	} else {
+	case run.Selected != nil:
+		e, err = a.engineWith(run.Selected)
+	default:
 		e, err = a.engine(run.Packs)
 	}
 	if err != nil {
@@ -114,7 +125,7 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 	if run.NoSubmission {
 		req.ParseSubmission = nil
 	}
-	if run.Submission != "" {
+	if req.Submission = run.Declared; req.Submission == nil && run.Submission != "" {
 		if req.Submission, err = LoadSubmission(run.Submission); err != nil {
 			return nil, err
 		}
@@ -213,7 +224,7 @@ func (a *App) openQueue(ctx context.Context) (*Queue, error) {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
 	a.Inventory = db
-	var options []review.Option
+	options := []review.Option{review.WithExceptions(db), review.WithDue(a.Settings.Serve.Due)}
 	if a.Now != nil {
 		options = append(options, review.WithClock(a.Now))
 	}

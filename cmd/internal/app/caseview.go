@@ -151,4 +151,3 @@ func (s *Service) Visible(ctx context.Context, id uuid.UUID, by pipeline.Actor) 
 	}
 	return pipeline.Case{}, &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no case " + id.String()}
 }
-

@@ -183,7 +183,7 @@ Begin with: weighbridge demo
 	f.StringVar(&s.SessionToken, "session-token", "", "session token (or AWS_SESSION_TOKEN)")
 	f.BoolVar(&s.Anonymous, "anonymous", false, "send unsigned requests, for public buckets")
 	root.AddCommand(c.checkCommand(), c.gateCommand(), c.inspectCommand(), c.queueCommand(), c.rulesCommand(), c.submissionCommand(),
-		c.auditCommand(), c.approvalCommand(), c.releaseCommand(), c.keyCommand(), c.demoCommand(), c.commentCommand(), c.versionCommand())
+		c.auditCommand(), c.approvalCommand(), c.releaseCommand(), c.keyCommand(), c.serveCommand(), c.dbCommand(), c.demoCommand(), c.commentCommand(), c.versionCommand())
 	return root
 }
 

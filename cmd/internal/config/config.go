@@ -43,6 +43,8 @@ type Settings struct {
 	Approvals Approvals
 	// Audit says where checkpoints of the audit log are kept.
 	Audit Audit
+	// Serve says how the desk is served.
+	Serve Serve
 	// S3 says where buckets are and who asks.
 	S3 s3.Options
 	// Release says where approved bytes are released to, and who writes them there. Its
@@ -112,12 +114,18 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 	if s.Approvals.Revocations == "" {
 		s.Approvals.Revocations = getenv(EnvRevocations)
 	}
+	fill(&s.Serve.Listen, getenv(EnvListen))
+	fill(&s.Serve.PublicURL, getenv(EnvPublicURL))
+	fill(&s.Serve.SignIn.Issuer, getenv(EnvOIDCIssuer))
+	fill(&s.Serve.SignIn.ClientID, getenv(EnvOIDCClientID))
+	fill(&s.Serve.SignIn.ClientSecret, getenv(EnvOIDCClientSecret))
 	if s.File != "" {
 		var err error
 		if s, err = s.ReadFile(s.File); err != nil {
 			return s, err
 		}
 	}
+	s.Serve = s.Serve.withDefaults()
 	if s.Actor == "" {
 		if u, err := user.Current(); err == nil {
 			s.Actor = u.Username

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -85,4 +86,84 @@ func TestResolveRefuses(t *testing.T) {
 	}
 	_, err := config.Settings{File: filepath.Join(t.TempDir(), "none.yaml")}.Resolve(env(nil))
 	require.ErrorIs(t, err, pipeline.ErrUsage)
+}
+
+const serveFile = `serve:
+  listen: 0.0.0.0:9000
+  public_url: https://desk.example.org
+  tls: {cert: c.pem, key: /k.pem}
+  trusted_proxies: [10.1.2.3/8, "fd00::/8"]
+  sources: [s3://staging, s3://b/team/]
+  links: {allow: true, term: 48h}
+  workers: 2
+  due: {block: 24h}
+  sign_in: {issuer: "https://id.example.org", client_id: wb, client_secret_file: secret, roles_claim: groups, roles: {wb-lawyers: legal, seoul: KR}, scopes: [groups]}
+  notices: [{name: chat, url: "https://hooks.example.org/1", secret_files: [a, /b], kinds: [case.review], allow_private: true}]
+`
+
+func TestServe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "wb.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(serveFile), 0o600))
+	s, err := config.Settings{File: path}.Resolve(env(map[string]string{config.EnvOIDCClientID: "from-env"}))
+	require.NoError(t, err)
+	require.Equal(t, config.Serve{Listen: "0.0.0.0:9000", PublicURL: "https://desk.example.org", TLSCert: filepath.Join(dir, "c.pem"), TLSKey: "/k.pem",
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
+		Sources:        []string{"s3://staging/", "s3://b/team/"}, Links: true, LinkTerm: 48 * time.Hour, Workers: 2,
+		Due: map[pipeline.Verdict]time.Duration{pipeline.VerdictBlock: 24 * time.Hour},
+		SignIn: config.SignIn{Issuer: "https://id.example.org", ClientID: "from-env", ClientSecretFile: filepath.Join(dir, "secret"), RolesClaim: "groups",
+			Roles: map[string][]pipeline.ActorRole{"wb-lawyers": {pipeline.RoleLegal}, "seoul": {"KR"}}, Scopes: []string{"groups"}},
+		Notices: []config.Notice{{Name: "chat", URL: "https://hooks.example.org/1", SecretFiles: []string{filepath.Join(dir, "a"), "/b"},
+			Kinds: []pipeline.NoticeKind{pipeline.NoticeReview}, AllowPrivate: true}}}, s.Serve)
+	require.NoError(t, s.Serve.Check(false))
+
+	s, err = config.Settings{}.Resolve(env(nil))
+	require.NoError(t, err)
+	require.Equal(t, config.DefaultListen, s.Serve.Listen)
+	require.Equal(t, 4, s.Serve.Workers)
+	require.NoError(t, s.Serve.Check(true))
+}
+
+func TestServe_Refuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"serve: {tls: {cert: a.pem}}":                                          "tls needs both cert and key",
+		"serve: {trusted_proxies: [10.0.0.1]}":                                 `"10.0.0.1" is no network`,
+		"serve: {sources: [./models]}":                                         "is no place in a bucket",
+		"serve: {links: {term: 1s}}":                                           `wb.yaml:1:23: "1s" is no duration`,
+		"serve: {workers: 65}":                                                 "65 is no number of workers",
+		"serve: {due: {clear: 1h}}":                                            `"clear" is no verdict that a person decides`,
+		"serve: {due: {block: 1s}}":                                            `"1s" is no duration`,
+		"serve: {sign_in: {issuer: \"https://x\"}}":                            "sign_in needs client_id",
+		"serve: {sign_in: {roles: {a: \" reviewer\"}}}":                        `" reviewer" is no role`,
+		"serve: {notices: [{name: a}]}":                                        "needs name, url and secret_files",
+		"serve: {notices: [{name: a, url: u, secret_files: [s], kinds: [x]}]}": `there is no notice "x"`,
+		"serve: {port: 80}":                                                    "unknown key",
+	} {
+		path := filepath.Join(t.TempDir(), "wb.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := config.Settings{File: path}.Resolve(env(nil))
+		require.ErrorIs(t, err, pipeline.ErrInvalid, text)
+		require.ErrorContains(t, err, want)
+	}
+	good := config.Serve{Listen: "127.0.0.1:1", PublicURL: "https://desk.example.org", SignIn: config.SignIn{Issuer: "https://id", ClientID: "wb"}}
+	require.NoError(t, good.Check(false))
+	for want, change := range map[string]func(*config.Serve){
+		"no host and port":                  func(s *config.Serve) { s.Listen = "8080" },
+		"no identity provider":              func(s *config.Serve) { s.SignIn = config.SignIn{} },
+		"the client is not":                 func(s *config.Serve) { s.SignIn.ClientID = "" },
+		"how browsers reach":                func(s *config.Serve) { s.PublicURL = "" },
+		"not encrypted":                     func(s *config.Serve) { s.PublicURL = "http://desk.example.org" },
+		"neither https nor http":            func(s *config.Serve) { s.PublicURL = "ftp://desk.example.org" },
+		"none that browsers can":            func(s *config.Serve) { s.PublicURL = "https://desk.example.org/path" },
+		"can use: https://desk.example.org": func(s *config.Serve) { s.PublicURL = "https://user:secret@desk.example.org?token=1" },
+	} {
+		bad := good
+		change(&bad)
+		err := bad.Check(false)
+		require.ErrorIs(t, err, pipeline.ErrUsage, want)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "secret")
+	}
 }

@@ -14,7 +14,7 @@ import (
 // EnvFile names the configuration file.
 const EnvFile = "WEIGHBRIDGE_CONFIG"
 
-const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date), directives, signers, approvals (key, trust, revocations) and audit (checkpoint_every, folder)."
+const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date), directives, signers, approvals (key, trust, revocations), audit (checkpoint_every, folder) and serve."
 
 // Rules says which packs take part, and how.
 type Rules struct {
@@ -52,6 +52,7 @@ type file struct {
 		CheckpointEvery string `yaml:"checkpoint_every"`
 		Folder          string `yaml:"folder"`
 	} `yaml:"audit"`
+	Serve serveFile `yaml:"serve"`
 }
 
 // ReadFile fills what no flag gave from a configuration file. An error matches
@@ -73,9 +74,6 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 	document.Decode(doc.Root, &said, problems)
 	modes := modesOf(doc.Root, said.Packs.Modes, problems)
 	every := everyOf(doc.Root, &said, problems)
-	if err := problems.Err(); err != nil {
-		return s, err
-	}
 	folder := filepath.Dir(path)
 	beside := func(name string) string {
 		if name == "" || filepath.IsAbs(name) {
@@ -83,10 +81,9 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 		}
 		return filepath.Join(folder, name)
 	}
-	fill := func(to *string, value string) {
-		if *to == "" {
-			*to = value
-		}
+	s.Serve.read(&said.Serve, doc.Root, beside, problems)
+	if err := problems.Err(); err != nil {
+		return s, err
 	}
 	fill(&s.DB, beside(said.DB))
 	fill(&s.Actor, said.Actor)

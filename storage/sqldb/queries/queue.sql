@@ -229,3 +229,8 @@ SELECT count(*) FROM attestations;
 
 -- name: ReportsOfCase :many
 SELECT digest, body FROM reports WHERE case_id = ?1 ORDER BY at DESC, digest;
+
+-- name: RulesOfCase :many
+SELECT DISTINCT CAST(findings.pack || '/' || findings.rule AS TEXT) AS name FROM findings
+WHERE findings.case_id = ?1 AND findings.report = ?2 AND findings.mode = 'enforce'
+  AND findings.outcome <> 'not_matched' AND findings.effect IN ('block', 'review') ORDER BY name;

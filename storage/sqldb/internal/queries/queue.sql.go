@@ -1625,6 +1625,35 @@ func (q *Queries) ReportsOfCase(ctx context.Context, caseID string) ([]ReportsOf
 	return items, nil
 }
 
+const rulesOfCase = `-- name: RulesOfCase :many
+SELECT DISTINCT CAST(findings.pack || '/' || findings.rule AS TEXT) AS name FROM findings
+WHERE findings.case_id = ?1 AND findings.report = ?2 AND findings.mode = 'enforce'
+  AND findings.outcome <> 'not_matched' AND findings.effect IN ('block', 'review') ORDER BY name
+`
+
+func (q *Queries) RulesOfCase(ctx context.Context, caseID string, report string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, rulesOfCase, caseID, report)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sameStructure = `-- name: SameStructure :many
 SELECT cases.id, cases.source, cases.state, cases.verdict, own.fingerprint AS own_print, other.fingerprint AS other_print
 FROM case_structures AS own
