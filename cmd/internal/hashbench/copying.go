@@ -77,16 +77,16 @@ func (s settings) copying(ctx context.Context, out io.Writer) (err error) {
 			return err
 		}
 	}
-	models := []model{{name: "many", folder: many, summed: true}}
+	models := []model{{name: "many", lies: many, summed: true}}
 	if s.large > 0 {
-		m := model{name: "large", folder: filepath.Join(work, "large")}
-		if err := hole(m.folder, int64(s.large*(1<<30))); err != nil {
+		m := model{name: "large", lies: filepath.Join(work, "large")}
+		if err := hole(m.lies, int64(s.large*(1<<30))); err != nil {
 			return err
 		}
 		models = append(models, m)
 	}
 	for _, m := range models {
-		if err := stage(m.folder, filepath.Join(root, staging, m.name)); err != nil {
+		if err := stage(m.lies, filepath.Join(root, staging, m.name)); err != nil {
 			return err
 		}
 	}
@@ -137,7 +137,7 @@ func stage(folder, bucket string) error {
 
 // model is what is released.
 type model struct {
-	name, folder string
+	name, lies string
 	// summed is true where the objects are small enough for the store to hold a SHA-256 of
 	// each as a whole.
 	summed bool
@@ -164,7 +164,7 @@ type trial struct {
 }
 
 func (b *copyBench) run(ctx context.Context, out io.Writer) error {
-	bytes, err := warm(b.folder)
+	bytes, err := warm(b.lies)
 	if err != nil {
 		return err
 	}
@@ -173,10 +173,10 @@ func (b *copyBench) run(ctx context.Context, out io.Writer) error {
 	}
 	staged := "s3://" + staging + "/" + b.name + "/"
 	plain := &trial{name: "plain copy", from: staged, plain: true}
-	trials := []*trial{plain, {name: "release, folder to bucket", from: b.folder, beside: plain}, {name: "release, bucket to bucket, not hashed", from: staged, beside: plain}}
+	trials := []*trial{plain, {name: "release, folder to bucket", from: b.lies, beside: plain}, {name: "release, bucket to bucket, not hashed", from: staged, beside: plain}}
 	if b.summed {
 		there := "s3://" + hashed + "/" + b.name + "/"
-		if _, err := b.release(ctx, b.folder, there); err != nil {
+		if _, err := b.release(ctx, b.lies, there); err != nil {
 			return err
 		}
 		plain := &trial{name: "plain copy of hashed objects", from: there, plain: true}
@@ -184,7 +184,7 @@ func (b *copyBench) run(ctx context.Context, out io.Writer) error {
 	}
 	sums := peers()[0]
 	for round := range b.rounds {
-		got, took, err := b.peer(ctx, sums, b.folder, runtime.NumCPU())
+		got, took, err := b.peer(ctx, sums, b.lies, runtime.NumCPU())
 		if err != nil {
 			return err
 		}
@@ -229,7 +229,7 @@ func (b *copyBench) approve(ctx context.Context) error {
 	}
 	queue := []string{"--db", at("queue.db")}
 	// Numbers that nobody trained match rules of other packs.
-	text, _, err := timed(ctx, append([]string{b.weighbridge, "check", b.folder, "--hash", "--pack", "integrity", "--key", at("key.pem"), "--format", "json"}, queue...), runtime.NumCPU(), b.env...)
+	text, _, err := timed(ctx, append([]string{b.weighbridge, "check", b.lies, "--hash", "--pack", "integrity", "--key", at("key.pem"), "--format", "json"}, queue...), runtime.NumCPU(), b.env...)
 	if err != nil {
 		return err
 	}
