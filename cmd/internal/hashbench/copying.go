@@ -48,16 +48,27 @@ func (s settings) serve(ctx context.Context, root string) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
+	address, err := addressIn(out)
 	stop := func() error { return errors.Join(in.Close(), cmd.Wait()) }
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the server tells no address: %w", err), stop())
 	}
-	env := append(keys, "AWS_ENDPOINT_URL_S3="+strings.TrimSpace(line))
+	env := append(keys, "AWS_ENDPOINT_URL_S3="+address)
 	for _, one := range env {
 		env = append(env, "WEIGHBRIDGE_RELEASE_"+one)
 	}
 	return &server{root: root, env: env, stop: stop}, nil
+}
+
+// addressIn returns the line with the server's URL. The server's libraries write others.
+func addressIn(out io.Reader) (string, error) {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "http://") {
+			return lines.Text(), nil
+		}
+	}
+	return "", errors.Join(io.ErrUnexpectedEOF, lines.Err())
 }
 
 // copying times releases of the many files, and of the large one.
@@ -182,18 +193,20 @@ func (b *copyBench) run(ctx context.Context, out io.Writer) error {
 		plain := &trial{name: "plain copy of hashed objects", from: there, plain: true}
 		trials = append(trials, plain, &trial{name: "release, bucket to bucket, hashed", from: there, beside: plain})
 	}
-	sums := peers()[0]
+	sums := peers()
 	for round := range b.rounds {
-		got, took, err := b.peer(ctx, sums, b.lies, runtime.NumCPU())
-		if err != nil {
-			return err
+		for _, p := range sums {
+			got, took, err := b.peer(ctx, p, b.lies, runtime.NumCPU())
+			if err != nil {
+				return err
+			}
+			if !maps.Equal(got, b.want) {
+				return fmt.Errorf("the files are %v by Weighbridge and %v by %s", b.want, got, p.name)
+			}
+			p.took = append(p.took, took)
 		}
-		if !maps.Equal(got, b.want) {
-			return fmt.Errorf("the files are %v by Weighbridge and %v by %s", b.want, got, sums.name)
-		}
-		sums.took = append(sums.took, took)
 		for _, t := range trials {
-			if err := b.try(ctx, t, sums, round == b.rounds-1); err != nil {
+			if err := b.try(ctx, t, round == b.rounds-1); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
 		}
@@ -201,19 +214,25 @@ func (b *copyBench) run(ctx context.Context, out io.Writer) error {
 	return b.tell(out, bytes, trials, sums)
 }
 
-// tell writes a line for sha256sum and for each trial.
-func (b *copyBench) tell(out io.Writer, bytes int64, trials []*trial, sums *peer) error {
-	gb, s := float64(bytes)/1e9, median(sums.took).Seconds()
-	if _, err := fmt.Fprintf(out, "%-38s %.1f GB: %6.2f s (%.2f GB/s)\n", sums.name, gb, s, gb/s); err != nil {
+// tell writes a line for each program that hashes, and for each trial.
+func (b *copyBench) tell(out io.Writer, bytes int64, trials []*trial, sums []*peer) error {
+	gb, first := float64(bytes)/1e9, sums[0]
+	line := func(name string, took float64, more string) error {
+		_, err := fmt.Fprintf(out, "%-38s %.1f GB: %6.2f s (%.2f GB/s)%s\n", name, gb, took, gb/took, more)
 		return err
+	}
+	for _, p := range sums {
+		if err := line(p.name, median(p.took).Seconds(), ""); err != nil {
+			return err
+		}
 	}
 	for _, t := range trials {
 		took := median(t.took).Seconds()
-		line := fmt.Sprintf("%-38s %.1f GB: %6.2f s (%.2f GB/s): %.2f times as fast as %s", t.name, gb, took, gb/took, s/took, sums.name)
+		more := fmt.Sprintf(": %.2f times as fast as %s", median(first.took).Seconds()/took, first.name)
 		if t.beside != nil {
-			line += fmt.Sprintf(", %.2f times as fast as a %s", median(t.beside.took).Seconds()/took, t.beside.name)
+			more += fmt.Sprintf(", %.2f times as fast as a %s", median(t.beside.took).Seconds()/took, t.beside.name)
 		}
-		if _, err := fmt.Fprintln(out, line); err != nil {
+		if err := line(t.name, took, more); err != nil {
 			return err
 		}
 	}
@@ -271,8 +290,9 @@ func (b *copyBench) release(ctx context.Context, from, to string) (time.Duration
 	return took, nil
 }
 
-// try times one trial, has what it brought hashed by sums where asked, and takes it away.
-func (b *copyBench) try(ctx context.Context, t *trial, sums *peer, verified bool) (err error) {
+// try times one trial, has what it brought hashed by another program where asked, and takes
+// it away.
+func (b *copyBench) try(ctx context.Context, t *trial, verified bool) (err error) {
 	place := filepath.Join(b.root, released, b.name)
 	defer func() { err = errors.Join(err, os.RemoveAll(place)) }()
 	if err := flush(ctx); err != nil {
@@ -292,7 +312,8 @@ func (b *copyBench) try(ctx context.Context, t *trial, sums *peer, verified bool
 	if !verified {
 		return nil
 	}
-	got, _, err := b.peer(ctx, sums, place, runtime.NumCPU())
+	others := peers()
+	got, _, err := b.peer(ctx, others[len(others)-1], place, runtime.NumCPU())
 	if err == nil && !maps.Equal(got, b.want) {
 		err = fmt.Errorf("what arrived is %v, not %v", got, b.want)
 	}

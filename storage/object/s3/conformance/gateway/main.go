@@ -6,7 +6,7 @@
 //	gateway serve ROOT            serve a folder of buckets until standard input ends
 //	gateway copy s3://A/P/ s3://B/Q/   copy all objects below a prefix within the store
 //
-// serve writes its URL as one line to standard output when it answers. Both take the keys
+// serve writes its URL as a line of its own to standard output when it answers. Both take the keys
 // from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; copy takes the store from
 // AWS_ENDPOINT_URL_S3. ROOT must lie on a file system with user extended attributes. The
 // files that lie there when serve begins, and were not put there through S3, get an ETag,
