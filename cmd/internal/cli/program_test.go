@@ -36,7 +36,8 @@ func install() (remove func() error, err error) {
 		return nil, err
 	}
 	remove = func() error { return os.RemoveAll(folder) }
-	build := exec.Command("go", "build", "-o", folder+string(filepath.Separator), "weighbridge/cmd/weighbridge")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", folder+string(filepath.Separator), "weighbridge/cmd/weighbridge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as in the Makefile
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build the program: %w\n%s", err, out), remove())
 	}

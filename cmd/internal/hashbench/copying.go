@@ -324,7 +324,7 @@ func (b *copyBench) try(ctx context.Context, t *trial, verified bool) (err error
 // left would slow the next one down.
 func flush(ctx context.Context) error {
 	if _, err := exec.LookPath("sync"); err != nil {
-		return nil //nolint:nilerr // then the runs share what is left to write
+		return nil // then the runs share what is left to write
 	}
 	return exec.CommandContext(ctx, "sync").Run()
 }
