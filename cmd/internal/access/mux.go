@@ -30,8 +30,9 @@ type Options struct {
 	Tokens   pipeline.TokenBook
 	Sessions pipeline.SessionBook
 	Links    pipeline.LinkBook
-	Logger   hclog.Logger
-	Now      func() time.Time
+	// Logger is told what was refused, without secrets; nil for nobody.
+	Logger hclog.Logger
+	Now    func() time.Time
 	// PublicURL is how browsers reach the desk: scheme, host and port. Cookies ask for
 	// encryption unless it is plain HTTP to this machine.
 	PublicURL *url.URL
@@ -82,6 +83,9 @@ func NewMux(o Options) *Mux {
 	}
 	if o.DevName == "" {
 		o.DevName = "developer"
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
 	}
 	m := &Mux{o: o, mux: http.NewServeMux(), table: map[string]Route{}, seen: map[string]bool{}, good: cache[pipeline.Digest, struct{}](mostSecrets),
 		starts: newLimiter(o.Now, startLimits), badSignIns: newWrong(o, "sign-ins are refused"), badTokens: newWrong(o, "tokens are refused"),

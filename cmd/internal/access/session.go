@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -33,21 +32,15 @@ const (
 // newSessions returns the manager of sessions. failed answers where one cannot be read or
 // kept.
 func newSessions(o Options, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
-	s := scs.New()
-	if unused, ok := s.Store.(*memstore.MemStore); ok {
-		unused.StopCleanup()
-	}
-	s.Store = &sessionStore{book: o.Sessions, now: o.Now, told: cache[pipeline.Digest, told](mostSessions), ended: cache[pipeline.Digest, struct{}](mostSessions)}
-	s.IdleTimeout, s.Lifetime = sessionIdle, sessionLife
-	s.Cookie.Name, s.Cookie.Secure = "__Host-weighbridge", true
-	s.Cookie.Path, s.Cookie.HttpOnly, s.Cookie.SameSite, s.Cookie.Persist = "/", true, http.SameSiteLaxMode, false
+	cookie := scs.SessionCookie{Name: "__Host-weighbridge", Secure: true, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	if o.loopback() {
 		// The prefix binds the cookie to this host and to encryption (RFC 6265bis, 4.1.3.2),
 		// which there is none of on one's own machine.
-		s.Cookie.Name, s.Cookie.Secure = "weighbridge", false
+		cookie.Name, cookie.Secure = "weighbridge", false
 	}
-	s.ErrorFunc = failed
-	return s
+	// Not by scs.New, which starts a store in memory with a goroutine of its own.
+	return &scs.SessionManager{IdleTimeout: sessionIdle, Lifetime: sessionLife, Cookie: cookie, Codec: scs.GobCodec{}, ErrorFunc: failed,
+		Store: &sessionStore{book: o.Sessions, now: o.Now, told: cache[pipeline.Digest, told](mostSessions), ended: cache[pipeline.Digest, struct{}](mostSessions)}}
 }
 
 // bySession returns who signed in with this browser. Roles are those of the account now.

@@ -291,7 +291,8 @@ func (p *Provider) claims(ctx context.Context, idToken *oidc.IDToken, tokens *oa
 		return nil, refusal(message, nil)
 	}
 	name := cmp.Or(p.o.NameClaim, "email")
-	if lookUp(claims, p.o.RolesClaim) != nil && lookUp(claims, name) != nil || p.provider.UserInfoEndpoint() == "" {
+	complete := lookUp(claims, p.o.RolesClaim) != nil && lookUp(claims, name) != nil && (name != "email" || claims["email_verified"] != nil)
+	if complete || p.provider.UserInfoEndpoint() == "" {
 		return claims, nil
 	}
 	info, err := p.provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))

@@ -77,25 +77,58 @@ type Provider struct {
 	down  bool
 }
 
-// Start starts a provider that stops with the test.
+// Start starts a provider on a loopback address. It stops with the test.
 func Start(t testing.TB) *Provider {
 	t.Helper()
 	p := &Provider{}
+	server := httptest.NewServer(http.HandlerFunc(p.serve))
+	t.Cleanup(server.Close)
+	p.open(t, server.URL)
+	return p
+}
+
+// Quiet returns a provider that is on no network: it is asked through [Provider.RoundTrip].
+// Tests with a time of their own need that.
+func Quiet(t testing.TB) *Provider {
+	t.Helper()
+	p := &Provider{}
+	p.open(t, "http://127.0.0.1:9")
+	return p
+}
+
+func (p *Provider) open(t testing.TB, issuer string) {
+	t.Helper()
 	var err error
+	p.Issuer = issuer
 	p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	p.stranger, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	server := httptest.NewServer(http.HandlerFunc(p.serve))
-	t.Cleanup(server.Close)
-	p.Issuer = server.URL
 	p.storage = newStorage(p.key)
 	config := &op.Config{CodeMethodS256: true, AuthMethodPost: true}
 	_, err = rand.Read(config.CryptoKey[:])
 	require.NoError(t, err)
 	p.protocol, err = op.NewProvider(config, p.storage, op.StaticIssuer(p.Issuer), op.WithAllowInsecure())
 	require.NoError(t, err)
-	return p
+}
+
+// RoundTrip implements [http.RoundTripper]: the provider answers whatever address is asked.
+func (p *Provider) RoundTrip(r *http.Request) (*http.Response, error) {
+	return Answer(http.HandlerFunc(p.serve), r)
+}
+
+// Answer asks a handler as a client asks a server, without a network between.
+func Answer(h http.Handler, r *http.Request) (*http.Response, error) {
+	asked := r.Clone(r.Context())
+	asked.RequestURI, asked.RemoteAddr, asked.Host = r.URL.RequestURI(), "192.0.2.1:1234", r.URL.Host
+	if asked.Body == nil {
+		asked.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, asked)
+	answer := w.Result()
+	answer.Request = r
+	return answer, nil
 }
 
 // Redirects names where the provider may send browsers back to: the desk's

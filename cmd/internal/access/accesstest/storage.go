@@ -195,6 +195,7 @@ func (s *storage) SetUserinfoFromRequest(_ context.Context, info *oidc.UserInfo,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.terse {
+		info.Subject = r.GetSubject()
 		return nil
 	}
 	return s.describe(info, r.GetSubject())
