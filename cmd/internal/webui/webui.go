@@ -100,7 +100,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 func (s *Site) Register(mux Mux, keys Keys) {
 	s.keys = keys
 	for _, group := range [][]route{
-		s.siteRoutes(),
+		s.siteRoutes(), s.queueRoutes(),
 	} {
 		for _, one := range group {
 			mux.Handle(one.pattern, s.answer(one.serve))

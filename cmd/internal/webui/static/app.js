@@ -25,9 +25,7 @@
     const row = current();
     const el = row && row.querySelector(`[data-row-key="${key}"]`) || document.querySelector(`[data-key="${key}"]`);
     if (!el) return false;
-    if (el instanceof HTMLDialogElement) {
-      if (!el.open) el.showModal();
-    } else if (typing(el)) {
+    if (typing(el)) {
       el.focus();
       if (el.select) el.select();
     } else {
@@ -79,6 +77,12 @@
     }
     if (event.target.matches("[data-all], [data-box]")) tell();
     if (event.target.matches("[data-send]")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-show]");
+    const dialog = button && document.getElementById(button.dataset.show);
+    if (dialog && !dialog.open) dialog.showModal();
   });
 
   // Copying: the button names what to copy, and says that it was.
