@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -46,6 +47,35 @@ type layerBar struct {
 // layerName finds the number of the layer in a tensor's name. The shape of a name is the
 // publisher's; where it shows no number the tensor is outside of the layers.
 var layerName = regexp.MustCompile(`(?:^|[._])(?:layers?|h|blocks?|blk)\.(\d{1,4})\.`)
+
+// layerCache remembers the layers by report: what was kept for one never changes.
+type layerCache struct {
+	mu  sync.Mutex
+	all map[pipeline.Digest]*layerView
+}
+
+// mostLayerViews is how many the cache holds before it begins anew.
+const mostLayerViews = 256
+
+func (c *layerCache) of(report pipeline.Digest, make func() (*layerView, error)) (*layerView, error) {
+	c.mu.Lock()
+	v, ok := c.all[report]
+	c.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	v, err := make()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil || len(c.all) >= mostLayerViews {
+		c.all = map[pipeline.Digest]*layerView{}
+	}
+	c.all[report] = v
+	return v, nil
+}
 
 var errEnough = errors.New("enough was read")
 
@@ -85,19 +115,14 @@ func addLayers(raw []byte, layers map[int]int64, rest *int64) error {
 	if len(raw) < 10 || binary.LittleEndian.Uint64(raw) > uint64(len(raw)-8) {
 		return errEnough
 	}
-	body := raw[8 : 8+binary.LittleEndian.Uint64(raw)]
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(body, &all); err != nil {
+	var all map[string]struct {
+		Shape []int64 `json:"shape"`
+	}
+	if err := json.Unmarshal(raw[8:8+binary.LittleEndian.Uint64(raw)], &all); err != nil {
 		return errEnough
 	}
 	delete(all, "__metadata__")
-	for name, text := range all {
-		var one struct {
-			Shape []int64 `json:"shape"`
-		}
-		if err := json.Unmarshal(text, &one); err != nil {
-			return errEnough
-		}
+	for name, one := range all {
 		n, ok := product(one.Shape)
 		if !ok {
 			return errEnough

@@ -72,8 +72,9 @@ type casePage struct {
 	// Link is a link that was made just now, shown once.
 	Link      string
 	LinkUntil time.Time
-	// Submitted is what was declared, as YAML.
-	Submitted string
+	// Submitted is what was declared, as YAML; AnswerYaml the same with the keys that are
+	// asked for.
+	Submitted, AnswerYaml string
 }
 
 // abilities are what whoever asks can do with the case now.
@@ -303,7 +304,7 @@ func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identi
 		Weight: weightOf(r, app.WeightLines(r, rules), q.Get("scale") == "linear"), Findings: findingsOf(r, rules, placesOf(id, r)),
 		Lineage: lineageOf(c, r), Talk: talkOf(v.CaseHistory), Arch: archOf(r.Facts), Objects: objectsOf(id, r.Artifact, q.Get("objects")),
 		Settled: settledOf(v, s.now()), Differs: differsOf(c, v.Approved), Alike: v.Relatives, Request: requestOf(v.CaseHistory), Formats: report.FormatNames()}
-	if p.Weight.Layers, err = layersOf(ctx, s.service.Queue.DB, c.ID, r.Facts.Params); err != nil {
+	if p.Weight.Layers, err = s.layers.of(c.Report, func() (*layerView, error) { return layersOf(ctx, s.service.Queue.DB, c.ID, r.Facts.Params) }); err != nil {
 		return nil, err
 	}
 	if p.Others, err = report.Parts(r, "licence", "data", "card", "contents", "unread", "run"); err != nil {
@@ -326,6 +327,7 @@ func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identi
 	}
 	p.Skeleton, _ = submissionText(nil, factsOf(p.Asked))
 	p.Submitted, _ = submissionText(v.Submission, nil)
+	p.AnswerYaml = answerYAML(v.Submission, r)
 	p.NeedsBound = r.Verdict == pipeline.VerdictBlock || r.Verdict == pipeline.VerdictInconclusive
 	p.Least = c.Params.Lower
 	p.may(who, s.service.Links)
@@ -422,6 +424,44 @@ func requestText(w *Words, source string, asked []report.Question, skeleton stri
 		b.WriteString(rest)
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// caseFunctions are what the templates of these pages can call beside the others.
+func (s *Site) caseFunctions() template.FuncMap {
+	return template.FuncMap{
+		"yes":     func(b *bool) bool { return b != nil && *b },
+		"clip":    clipNode,
+		"anchor":  anchorOf,
+		"value":   report.Value,
+		"lines":   cleanLines,
+		"reasons": pipeline.ReasonCodes,
+		"inc":     func(n int) int { return n + 1 },
+		"dec":     func(n int) int { return n - 1 },
+		"day": func(t *time.Time) string {
+			if t == nil {
+				return ""
+			}
+			return t.In(s.location).Format(time.DateOnly)
+		},
+		"paragraphs": func(text string) []string {
+			var out []string
+			for line := range strings.SplitSeq(text, "\n") {
+				if strings.TrimSpace(line) != "" {
+					out = append(out, report.Clean(strings.TrimRight(line, "\r")))
+				}
+			}
+			return out
+		},
+	}
+}
+
+// cleanLines makes a text of several lines safe to show, with its line breaks.
+func cleanLines(text string) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	for i := range lines {
+		lines[i] = report.Clean(strings.ReplaceAll(lines[i], "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // lastPart is the last part of a source: the model's own name.

@@ -220,7 +220,9 @@ func (v *weightView) axis(spans []weightSpan, lines []app.WeightLine) func(int64
 		}
 		return at
 	}
-	low, high := math.Floor(math.Log10(float64(least))), math.Ceil(math.Log10(float64(most)))
+	// Nothing stands at the very end, where there is no room for its label.
+	low, high := math.Floor(math.Log10(0.6*float64(least))), math.Ceil(math.Log10(1.2*float64(most)))
+	low = max(low, 0)
 	if high-low < 1 {
 		high = low + 1
 	}

@@ -67,6 +67,7 @@ type Site struct {
 	languages []*Words
 	static    assets
 	pages     pageSet
+	layers    layerCache
 }
 
 // New returns the pages. An error is a fault of the program: a template or a message that
@@ -100,6 +101,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 func (s *Site) Register(mux Mux, keys Keys) {
 	s.keys = keys
 	for _, group := range [][]route{
+		s.caseRoutes(), s.submitRoutes(), s.checkRoutes(), s.answerRoutes(),
 		s.siteRoutes(), s.queueRoutes(),
 	} {
 		for _, one := range group {
