@@ -144,16 +144,14 @@ type tokenEvent struct {
 
 // tell adds an event of the desk itself to the log. The data is any value that JSON can
 // hold.
-func (t *tx) tell(ctx context.Context, kind pipeline.EventKind, about *uuid.UUID, by pipeline.Actor, at time.Time, data any) error {
-	text, err := pipeline.CanonicalJSON(data)
-	if err != nil {
+func (t *tx) tell(ctx context.Context, e pipeline.AuditEvent, verdict pipeline.Verdict, data any) (err error) {
+	if e.Data, err = pipeline.CanonicalJSON(data); err != nil {
 		return fmt.Errorf("write an audit event: %w", err)
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
+	if e.ID, err = uuid.NewV7(); err != nil {
 		return fmt.Errorf("make an id: %w", err)
 	}
-	_, err = t.append(ctx, pipeline.AuditEvent{ID: id, Time: at, Actor: by, Kind: kind, Case: about, Data: text})
+	_, err = t.append(ctx, e, verdict)
 	return err
 }
 
@@ -180,7 +178,7 @@ func (db *DB) AddToken(ctx context.Context, token pipeline.Token, secret pipelin
 			UsedAt: timeOf(token.UsedAt), RevokedAt: timeOf(token.RevokedAt)}); err != nil {
 			return err
 		}
-		return t.tell(ctx, pipeline.EventTokenMade, nil, by, token.CreatedAt, tokenEvent{Token: token.ID, Label: token.Label, Actor: token.Actor,
+		return t.tell(ctx, pipeline.AuditEvent{Time: token.CreatedAt, Actor: by, Kind: pipeline.EventTokenMade}, "", tokenEvent{Token: token.ID, Label: token.Label, Actor: token.Actor,
 			Account: token.Account, Roles: token.Roles, ExpiresAt: pipeline.AuditTime(token.ExpiresAt)})
 	})
 }
@@ -244,7 +242,7 @@ func (db *DB) RevokeToken(ctx context.Context, id uuid.UUID, by pipeline.Actor, 
 		if err := t.RevokeToken(ctx, id.String(), timeOf(&at)); err != nil {
 			return err
 		}
-		return t.tell(ctx, pipeline.EventTokenRevoked, nil, by, at, tokenEvent{Token: token.ID, Label: token.Label, Actor: token.Actor,
+		return t.tell(ctx, pipeline.AuditEvent{Time: at, Actor: by, Kind: pipeline.EventTokenRevoked}, "", tokenEvent{Token: token.ID, Label: token.Label, Actor: token.Actor,
 			Account: token.Account, Roles: token.Roles, ExpiresAt: pipeline.AuditTime(token.ExpiresAt)})
 	})
 }
@@ -312,8 +310,8 @@ func (db *DB) AddLink(ctx context.Context, l pipeline.Link, secret pipeline.Dige
 			CreatedAt: pipeline.AuditTime(l.CreatedAt), ExpiresAt: pipeline.AuditTime(l.ExpiresAt), RevokedAt: timeOf(l.RevokedAt)}); err != nil {
 			return err
 		}
-		return t.tell(ctx, pipeline.EventLinked, &l.Case, by, l.CreatedAt, map[string]any{"link": l.ID, "expires_at": pipeline.AuditTime(l.ExpiresAt),
-			"state": c.State, "version": c.Version})
+		return t.tell(ctx, pipeline.AuditEvent{Time: l.CreatedAt, Actor: by, Kind: pipeline.EventLinked, Case: &l.Case}, pipeline.Verdict(c.Verdict),
+			map[string]any{"link": l.ID, "expires_at": pipeline.AuditTime(l.ExpiresAt), "state": c.State, "version": c.Version})
 	})
 }
 

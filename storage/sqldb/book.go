@@ -285,8 +285,9 @@ func caseFile(ctx context.Context, r *queries.Queries, row queries.Case) (pipeli
 	return f, nil
 }
 
-// append adds an event to the log and returns its seq.
-func (t *tx) append(ctx context.Context, e pipeline.AuditEvent) (int64, error) {
+// append adds an event to the log, counts it for its day, and returns its seq. verdict is
+// that of the case that it is about, "" for none.
+func (t *tx) append(ctx context.Context, e pipeline.AuditEvent, verdict pipeline.Verdict) (int64, error) {
 	next, head, err := t.head.Append(e)
 	if err != nil {
 		return 0, err
@@ -297,7 +298,7 @@ func (t *tx) append(ctx context.Context, e pipeline.AuditEvent) (int64, error) {
 		return 0, err
 	}
 	t.head = head
-	return next.Seq, nil
+	return next.Seq, t.AddToDayCount(ctx, dayOf(next.Time), string(next.Kind), string(verdict))
 }
 
 // apply writes one change: its events, the case, the decision, the comments and the
@@ -305,7 +306,7 @@ func (t *tx) append(ctx context.Context, e pipeline.AuditEvent) (int64, error) {
 func (t *tx) apply(ctx context.Context, change pipeline.CaseChange) error {
 	var settled, decided, attested *int64
 	for _, e := range change.Events {
-		seq, err := t.append(ctx, e)
+		seq, err := t.append(ctx, e, change.Case.Verdict)
 		if err != nil {
 			return err
 		}
@@ -359,7 +360,11 @@ func (t *tx) put(ctx context.Context, c pipeline.Case, settled *int64) error {
 	if err != nil {
 		return fmt.Errorf("write the offices: %w", err)
 	}
+	by := sortedBy(c)
 	if c.Version == 1 {
+		if err := t.AddToCaseCount(ctx, string(c.State), string(c.Verdict), 1); err != nil {
+			return err
+		}
 		return t.InsertCase(ctx, queries.InsertCaseParams{ID: c.ID.String(), Source: c.Source, PinDigest: string(c.PinDigest),
 			HeaderDigest: string(c.HeaderDigest), ContentDigest: (*string)(c.ContentDigest), SubmissionDigest: string(c.Key().SubmissionDigest),
 			State: string(c.State), Verdict: string(c.Verdict), Quorum: string(c.Quorum), ParamsLower: c.Params.Lower,
@@ -368,7 +373,11 @@ func (t *tx) put(ctx context.Context, c pipeline.Case, settled *int64) error {
 			Version: c.Version, Round: c.Round, Report: string(c.Report), AuditSeq: t.head.Count, SettledSeq: settled,
 			CreatedAt: pipeline.AuditTime(c.CreatedAt), UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
 			SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices,
-			OverdueAt: timeOf(c.OverdueAt), BodyDigest: string(c.BodyDigest), Cause: c.Cause})
+			OverdueAt: timeOf(c.OverdueAt), BodyDigest: string(c.BodyDigest), Cause: c.Cause,
+			SubmitterKey: c.Submitter.Key(), ClaimantKey: by.claimant, AssigneeKey: by.assignee, WaitsFor: by.waitsFor, DueOrder: by.due})
+	}
+	if err := t.recount(ctx, c); err != nil {
+		return err
 	}
 	changed, err := t.UpdateCase(ctx, queries.UpdateCaseParams{HeaderDigest: string(c.HeaderDigest), ContentDigest: (*string)(c.ContentDigest),
 		State: string(c.State), Verdict: string(c.Verdict), Quorum: string(c.Quorum), ParamsLower: c.Params.Lower,
@@ -376,7 +385,8 @@ func (t *tx) put(ctx context.Context, c pipeline.Case, settled *int64) error {
 		Claimant: claimant, ClaimantKnown: known, Assignee: c.Assignee, Version: c.Version, Round: c.Round, Report: string(c.Report),
 		AuditSeq: t.head.Count, SettledSeq: settled, UpdatedAt: pipeline.AuditTime(c.UpdatedAt), DueAt: timeOf(c.DueAt),
 		SettledAt: timeOf(c.SettledAt), ExpiresAt: timeOf(c.ExpiresAt), SupersededBy: textOf(c.SupersededBy), Offices: offices,
-		OverdueAt: timeOf(c.OverdueAt), BodyDigest: string(c.BodyDigest), Cause: c.Cause, ID: c.ID.String()})
+		OverdueAt: timeOf(c.OverdueAt), BodyDigest: string(c.BodyDigest), Cause: c.Cause,
+		ClaimantKey: by.claimant, AssigneeKey: by.assignee, WaitsFor: by.waitsFor, DueOrder: by.due, ID: c.ID.String()})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ type dialect struct {
 	// steps are the migrations that SQL alone cannot make. Their numbers are among those
 	// of the files.
 	steps []*goose.Migration
+	// byIndex is what follows the name of a table so that it is read by an index. Which
+	// one is best depends on the values asked for, which a planner does not see.
+	byIndex func(index string) string
 	// explain turns a driver's error into a [pipeline.Error].
 	explain func(doing string, err error) error
 }

@@ -37,7 +37,7 @@ func (t *tx) apart(ctx context.Context, event pipeline.AuditEvent) (int64, error
 	if event.Case != nil {
 		return 0, &pipeline.Error{Code: pipeline.CodeInvalid, Message: fmt.Sprintf("the event %q is about no case and names one", event.Kind)}
 	}
-	return t.append(ctx, event)
+	return t.append(ctx, event, "")
 }
 
 // EndException implements [pipeline.ExceptionBook].

@@ -18,6 +18,8 @@ type DB struct {
 	dialect dialect
 	writer  *sql.DB
 	reader  *sql.DB
+	// few is how many cases are read and sorted rather than walked through in order.
+	few int
 }
 
 var (
@@ -35,6 +37,7 @@ var (
 	_ pipeline.LinkBook          = (*DB)(nil)
 	_ pipeline.ReplyBook         = (*DB)(nil)
 	_ pipeline.CheckBook         = (*DB)(nil)
+	_ pipeline.QueueCounter      = (*DB)(nil)
 	_ pipeline.ExceptionBook     = (*DB)(nil)
 	_ pipeline.NoticeBook        = (*DB)(nil)
 )
@@ -55,7 +58,7 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{dialect: d}
+	db := &DB{dialect: d, few: fewCases}
 	if db.writer, db.reader, err = d.connect(ctx, dsn); err != nil {
 		return nil, err
 	}

@@ -7,31 +7,14 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"weighbridge/pipeline"
 	"weighbridge/storage/sqldb/internal/queries"
 )
-
-// Page sizes of the queue.
-const (
-	pageDefault = 50
-	pageMax     = 200
-)
-
-// pageLimit is the size of a page that somebody asked for.
-func pageLimit(asked int) int {
-	if asked <= 0 {
-		return pageDefault
-	}
-	return min(asked, pageMax)
-}
 
 // reportMax bounds the size of a stored report, in bytes of JSON.
 const reportMax = 1 << 30
@@ -227,111 +210,4 @@ func verifyBlob(packed []byte, size int64, digest pipeline.Digest) error {
 func altered(what string, digest pipeline.Digest) error {
 	return &pipeline.Error{Code: pipeline.CodeTampered, Message: fmt.Sprintf("%s in the database does not have its digest %s", what, digest),
 		Hint: "compare the database with a backup"}
-}
-
-// caseColumns are the columns of a case in the order of scanCase.
-const caseColumns = `id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum,
-	params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known,
-	assignee, version, round, report, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices,
-	overdue_at, body_digest, cause`
-
-func scanCase(rows *sql.Rows) (pipeline.Case, error) {
-	var r queries.Case
-	if err := rows.Scan(&r.ID, &r.Source, &r.PinDigest, &r.HeaderDigest, &r.ContentDigest, &r.SubmissionDigest, &r.State, &r.Verdict, &r.Quorum,
-		&r.ParamsLower, &r.ParamsEstimate, &r.ParamsUpper, &r.Bytes, &r.Family, &r.Fingerprint, &r.Submitter, &r.SubmitterKnown,
-		&r.Claimant, &r.ClaimantKnown, &r.Assignee, &r.Version, &r.Round, &r.Report, &r.CreatedAt, &r.UpdatedAt, &r.DueAt,
-		&r.SettledAt, &r.ExpiresAt, &r.SupersededBy, &r.Offices,
-		&r.OverdueAt, &r.BodyDigest, &r.Cause); err != nil {
-		return pipeline.Case{}, err
-	}
-	return caseFrom(r)
-}
-
-// Cases implements [pipeline.CaseReader]. An error matches [pipeline.ErrUsage] where
-// the cursor is none that a page gave. Letter case is ignored in A to Z only.
-func (db *DB) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.CasePage, error) {
-	limit := pageLimit(filter.Limit)
-	where, args, err := conditions(filter)
-	if err != nil {
-		return pipeline.CasePage{}, err
-	}
-	query := "SELECT " + caseColumns + " FROM cases" + where + " ORDER BY id DESC LIMIT " + strconv.Itoa(limit+1) //nolint:gosec // fixed texts with placeholders, and a number
-	page := pipeline.CasePage{Items: []pipeline.Case{}}
-	err = db.read(ctx, "list the cases", func(_ *queries.Queries, t *sql.Tx) (err error) {
-		rows, err := t.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, rows.Close()) }()
-		for rows.Next() {
-			c, err := scanCase(rows)
-			if err != nil {
-				return err
-			}
-			page.Items = append(page.Items, c)
-		}
-		return rows.Err()
-	})
-	if err == nil && len(page.Items) > limit {
-		page.Items = page.Items[:limit]
-		page.Next = page.Items[limit-1].ID.String()
-	}
-	return page, err
-}
-
-// conditions writes the filter as SQL. Every value is an argument.
-func conditions(f pipeline.CaseFilter) (where string, args []any, err error) {
-	var terms []string
-	arg := func(value any) string {
-		args = append(args, value)
-		return "?" + strconv.Itoa(len(args))
-	}
-	equal := func(column, value string) {
-		if value != "" {
-			terms = append(terms, column+" = "+arg(value))
-		}
-	}
-	if len(f.States) > 0 {
-		terms = append(terms, "state IN ("+arguments(f.States, arg)+")")
-	}
-	if len(f.Verdicts) > 0 {
-		terms = append(terms, "verdict IN ("+arguments(f.Verdicts, arg)+")")
-	}
-	equal("source", f.Source)
-	equal("family", f.Family)
-	equal("submitter", f.Submitter)
-	equal("fingerprint", f.Fingerprint)
-	equal("content_digest", string(f.Content))
-	if f.Text != "" {
-		pattern := arg("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(lowerASCII(f.Text)) + "%")
-		terms = append(terms, fmt.Sprintf(`(lower(source) LIKE %[1]s ESCAPE '\' OR lower(family) LIKE %[1]s ESCAPE '\' OR lower(submitter) LIKE %[1]s ESCAPE '\')`, pattern))
-	}
-	if f.Cursor != "" {
-		id, err := uuid.Parse(f.Cursor)
-		if err != nil {
-			return "", nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the cursor is none that a page gave", Hint: "start again from the first page"}
-		}
-		terms = append(terms, "id < "+arg(id.String()))
-	}
-	if len(terms) == 0 {
-		return "", nil, nil
-	}
-	return " WHERE " + strings.Join(terms, " AND "), args, nil
-}
-
-func arguments[T ~string](values []T, arg func(any) string) string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = arg(string(v))
-	}
-	return strings.Join(out, ", ")
-}
-
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
 }

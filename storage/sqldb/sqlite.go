@@ -35,7 +35,8 @@ func sqliteDialect() (dialect, error) {
 		return dialect{}, fmt.Errorf("find the migrations: %w", err)
 	}
 	return dialect{connect: connectSQLite, claim: claimSQLite, goose: goose.DialectSQLite3,
-		migrations: migrations, steps: []*goose.Migration{enlistStored(5)}, explain: explainSQLite}, nil
+		migrations: migrations, steps: []*goose.Migration{enlistStored(5), sortStored(12)}, explain: explainSQLite,
+		byIndex: func(index string) string { return " INDEXED BY " + index }}, nil
 }
 
 // connectSQLite opens a file, and makes an empty one where there is none.

@@ -40,11 +40,11 @@ INSERT INTO cases (
     params_lower, params_estimate, params_upper, bytes, family, fingerprint,
     submitter, submitter_known, claimant, claimant_known, assignee, version, round, report,
     audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices,
-    overdue_at, body_digest, cause
+    overdue_at, body_digest, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
     ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32,
-    ?33, ?34, ?35
+    ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40
 );
 
 -- name: UpdateCase :execrows
@@ -58,7 +58,8 @@ UPDATE cases SET
     audit_seq = sqlc.arg(audit_seq), settled_seq = coalesce(sqlc.arg(settled_seq), settled_seq),
     updated_at = sqlc.arg(updated_at), due_at = sqlc.arg(due_at), settled_at = sqlc.arg(settled_at),
     expires_at = sqlc.arg(expires_at), superseded_by = sqlc.arg(superseded_by), offices = sqlc.arg(offices),
-    overdue_at = sqlc.arg(overdue_at), body_digest = sqlc.arg(body_digest), cause = sqlc.arg(cause)
+    overdue_at = sqlc.arg(overdue_at), body_digest = sqlc.arg(body_digest), cause = sqlc.arg(cause),
+    claimant_key = sqlc.arg(claimant_key), assignee_key = sqlc.arg(assignee_key), waits_for = sqlc.arg(waits_for), due_order = sqlc.arg(due_order)
 WHERE id = sqlc.arg(id) AND version = sqlc.arg(version) - 1;
 
 -- name: PutStructure :exec

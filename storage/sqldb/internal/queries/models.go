@@ -85,6 +85,17 @@ type Case struct {
 	OverdueAt        *string
 	BodyDigest       string
 	Cause            string
+	SubmitterKey     string
+	ClaimantKey      string
+	AssigneeKey      string
+	WaitsFor         *string
+	DueOrder         string
+}
+
+type CaseCount struct {
+	State   string
+	Verdict string
+	Count   int64
 }
 
 type CaseModel struct {
@@ -137,6 +148,13 @@ type Comment struct {
 	Text        string
 	At          string
 	CarriedFrom *string
+}
+
+type DayCount struct {
+	Day     string
+	Kind    string
+	Verdict string
+	Count   int64
 }
 
 type Decision struct {

@@ -215,7 +215,7 @@ func (q *Queries) BlobSize(ctx context.Context, digest string) (int64, error) {
 }
 
 const caseAlike = `-- name: CaseAlike :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order FROM cases
 WHERE source = ?1 AND submission_digest = ?2
     AND (header_digest = ?3 OR body_digest = ?4)
 ORDER BY id DESC LIMIT 1
@@ -272,12 +272,17 @@ func (q *Queries) CaseAlike(ctx context.Context, arg CaseAlikeParams) (Case, err
 		&i.OverdueAt,
 		&i.BodyDigest,
 		&i.Cause,
+		&i.SubmitterKey,
+		&i.ClaimantKey,
+		&i.AssigneeKey,
+		&i.WaitsFor,
+		&i.DueOrder,
 	)
 	return i, err
 }
 
 const caseByID = `-- name: CaseByID :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases WHERE id = ?1
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order FROM cases WHERE id = ?1
 `
 
 func (q *Queries) CaseByID(ctx context.Context, id string) (Case, error) {
@@ -319,12 +324,17 @@ func (q *Queries) CaseByID(ctx context.Context, id string) (Case, error) {
 		&i.OverdueAt,
 		&i.BodyDigest,
 		&i.Cause,
+		&i.SubmitterKey,
+		&i.ClaimantKey,
+		&i.AssigneeKey,
+		&i.WaitsFor,
+		&i.DueOrder,
 	)
 	return i, err
 }
 
 const caseByKey = `-- name: CaseByKey :one
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest = ?3
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order FROM cases WHERE source = ?1 AND pin_digest = ?2 AND submission_digest = ?3
 `
 
 func (q *Queries) CaseByKey(ctx context.Context, source string, pinDigest string, submissionDigest string) (Case, error) {
@@ -366,6 +376,11 @@ func (q *Queries) CaseByKey(ctx context.Context, source string, pinDigest string
 		&i.OverdueAt,
 		&i.BodyDigest,
 		&i.Cause,
+		&i.SubmitterKey,
+		&i.ClaimantKey,
+		&i.AssigneeKey,
+		&i.WaitsFor,
+		&i.DueOrder,
 	)
 	return i, err
 }
@@ -398,7 +413,7 @@ func (q *Queries) CaseIDsAfter(ctx context.Context, iD string, limit int64) ([]s
 }
 
 const caseSeals = `-- name: CaseSeals :many
-SELECT cases.id, cases.source, cases.pin_digest, cases.header_digest, cases.content_digest, cases.submission_digest, cases.state, cases.verdict, cases.quorum, cases.params_lower, cases.params_estimate, cases.params_upper, cases.bytes, cases.family, cases.fingerprint, cases.submitter, cases.submitter_known, cases.claimant, cases.claimant_known, cases.assignee, cases.version, cases.round, cases.report, cases.audit_seq, cases.settled_seq, cases.created_at, cases.updated_at, cases.due_at, cases.settled_at, cases.expires_at, cases.superseded_by, cases.offices, cases.overdue_at, cases.body_digest, cases.cause, audit_events.case_id AS event_case, audit_events.data AS event_data
+SELECT cases.id, cases.source, cases.pin_digest, cases.header_digest, cases.content_digest, cases.submission_digest, cases.state, cases.verdict, cases.quorum, cases.params_lower, cases.params_estimate, cases.params_upper, cases.bytes, cases.family, cases.fingerprint, cases.submitter, cases.submitter_known, cases.claimant, cases.claimant_known, cases.assignee, cases.version, cases.round, cases.report, cases.audit_seq, cases.settled_seq, cases.created_at, cases.updated_at, cases.due_at, cases.settled_at, cases.expires_at, cases.superseded_by, cases.offices, cases.overdue_at, cases.body_digest, cases.cause, cases.submitter_key, cases.claimant_key, cases.assignee_key, cases.waits_for, cases.due_order, audit_events.case_id AS event_case, audit_events.data AS event_data
 FROM cases LEFT JOIN audit_events ON audit_events.seq = cases.audit_seq
 WHERE cases.id > ?1 ORDER BY cases.id LIMIT ?2
 `
@@ -454,6 +469,11 @@ func (q *Queries) CaseSeals(ctx context.Context, iD string, limit int64) ([]Case
 			&i.Case.OverdueAt,
 			&i.Case.BodyDigest,
 			&i.Case.Cause,
+			&i.Case.SubmitterKey,
+			&i.Case.ClaimantKey,
+			&i.Case.AssigneeKey,
+			&i.Case.WaitsFor,
+			&i.Case.DueOrder,
 			&i.EventCase,
 			&i.EventData,
 		); err != nil {
@@ -471,7 +491,7 @@ func (q *Queries) CaseSeals(ctx context.Context, iD string, limit int64) ([]Case
 }
 
 const casesByContent = `-- name: CasesByContent :many
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER BY id
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order FROM cases WHERE content_digest = ?1 AND submission_digest = ?2 ORDER BY id
 `
 
 func (q *Queries) CasesByContent(ctx context.Context, contentDigest *string, submissionDigest string) ([]Case, error) {
@@ -519,6 +539,11 @@ func (q *Queries) CasesByContent(ctx context.Context, contentDigest *string, sub
 			&i.OverdueAt,
 			&i.BodyDigest,
 			&i.Cause,
+			&i.SubmitterKey,
+			&i.ClaimantKey,
+			&i.AssigneeKey,
+			&i.WaitsFor,
+			&i.DueOrder,
 		); err != nil {
 			return nil, err
 		}
@@ -561,7 +586,7 @@ func (q *Queries) CasesEnded(ctx context.Context, expiresAt *string, limit int64
 }
 
 const casesOutdated = `-- name: CasesOutdated :many
-SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause FROM cases
+SELECT id, source, pin_digest, header_digest, content_digest, submission_digest, state, verdict, quorum, params_lower, params_estimate, params_upper, bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices, overdue_at, body_digest, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order FROM cases
 WHERE source = ?1 AND pin_digest <> ?2 AND state IN ('open', 'claimed', 'changes_requested')
 ORDER BY id
 `
@@ -611,6 +636,11 @@ func (q *Queries) CasesOutdated(ctx context.Context, source string, pinDigest st
 			&i.OverdueAt,
 			&i.BodyDigest,
 			&i.Cause,
+			&i.SubmitterKey,
+			&i.ClaimantKey,
+			&i.AssigneeKey,
+			&i.WaitsFor,
+			&i.DueOrder,
 		); err != nil {
 			return nil, err
 		}
@@ -974,11 +1004,11 @@ INSERT INTO cases (
     params_lower, params_estimate, params_upper, bytes, family, fingerprint,
     submitter, submitter_known, claimant, claimant_known, assignee, version, round, report,
     audit_seq, settled_seq, created_at, updated_at, due_at, settled_at, expires_at, superseded_by, offices,
-    overdue_at, body_digest, cause
+    overdue_at, body_digest, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
     ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32,
-    ?33, ?34, ?35
+    ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40
 )
 `
 
@@ -1018,6 +1048,11 @@ type InsertCaseParams struct {
 	OverdueAt        *string
 	BodyDigest       string
 	Cause            string
+	SubmitterKey     string
+	ClaimantKey      string
+	AssigneeKey      string
+	WaitsFor         *string
+	DueOrder         string
 }
 
 func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) error {
@@ -1057,6 +1092,11 @@ func (q *Queries) InsertCase(ctx context.Context, arg InsertCaseParams) error {
 		arg.OverdueAt,
 		arg.BodyDigest,
 		arg.Cause,
+		arg.SubmitterKey,
+		arg.ClaimantKey,
+		arg.AssigneeKey,
+		arg.WaitsFor,
+		arg.DueOrder,
 	)
 	return err
 }
@@ -1721,8 +1761,9 @@ UPDATE cases SET
     audit_seq = ?18, settled_seq = coalesce(?19, settled_seq),
     updated_at = ?20, due_at = ?21, settled_at = ?22,
     expires_at = ?23, superseded_by = ?24, offices = ?25,
-    overdue_at = ?26, body_digest = ?27, cause = ?28
-WHERE id = ?29 AND version = ?15 - 1
+    overdue_at = ?26, body_digest = ?27, cause = ?28,
+    claimant_key = ?29, assignee_key = ?30, waits_for = ?31, due_order = ?32
+WHERE id = ?33 AND version = ?15 - 1
 `
 
 type UpdateCaseParams struct {
@@ -1754,6 +1795,10 @@ type UpdateCaseParams struct {
 	OverdueAt      *string
 	BodyDigest     string
 	Cause          string
+	ClaimantKey    string
+	AssigneeKey    string
+	WaitsFor       *string
+	DueOrder       string
 	ID             string
 }
 
@@ -1787,6 +1832,10 @@ func (q *Queries) UpdateCase(ctx context.Context, arg UpdateCaseParams) (int64, 
 		arg.OverdueAt,
 		arg.BodyDigest,
 		arg.Cause,
+		arg.ClaimantKey,
+		arg.AssigneeKey,
+		arg.WaitsFor,
+		arg.DueOrder,
 		arg.ID,
 	)
 	if err != nil {
