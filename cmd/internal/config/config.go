@@ -39,9 +39,9 @@ type Settings struct {
 	// TokenFile holds the token that is shown to the server on its one line, Token is the
 	// token itself, from the environment. The file goes before.
 	TokenFile, Token string
-	// remote is true where the server was named nearer to the call than the database,
-	// ambiguous where both were named at once.
-	remote, ambiguous bool
+	// chosen is true once a server or a database was named, remote where it was the
+	// server, ambiguous where both were named at once.
+	chosen, remote, ambiguous bool
 	// Actor is who acts, as asserted.
 	Actor string
 	// Lists names the files that parties and models are held against.
@@ -173,9 +173,9 @@ func (s Settings) releaseFrom(getenv func(string) string) s3.Options {
 // environment, or in the file. It is called for what is nearest to the call first, and what
 // is named first counts.
 func (s *Settings) chooseDesk(server, db string) {
-	if !s.remote && !s.ambiguous && (s.DB == "" || s.DB == db) && server != "" {
-		s.Server = server
-		s.remote, s.ambiguous = db == "", db != ""
+	if !s.chosen && (server != "" || db != "") {
+		s.Server, s.chosen = server, true
+		s.remote, s.ambiguous = db == "", server != "" && db != ""
 	}
 	fill(&s.DB, db)
 }

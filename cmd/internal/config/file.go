@@ -33,7 +33,7 @@ type file struct {
 	Server    string `yaml:"server"`
 	TokenFile string `yaml:"token_file"`
 	Actor     string `yaml:"actor"`
-	Packs struct {
+	Packs     struct {
 		Modes map[string]string `yaml:"modes"`
 		Files []string          `yaml:"files"`
 		Lists []string          `yaml:"lists"`
@@ -88,7 +88,7 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 		return s, err
 	}
 	s.chooseDesk(said.Server, beside(said.DB))
-	if s.Server == said.Server && s.Token == "" {
+	if said.Server != "" && s.Server == said.Server && s.Token == "" {
 		// The file's token is for the file's server.
 		fill(&s.TokenFile, beside(said.TokenFile))
 	}
