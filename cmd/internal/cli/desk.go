@@ -20,12 +20,17 @@ type desk interface {
 // caseReader reads the queue. Errors are those of [pipeline.CaseReader]; a desk also has
 // no case that the caller may not see.
 type caseReader interface {
-	Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.CasePage, error)
+	caseLister
 	History(ctx context.Context, id uuid.UUID) (pipeline.CaseHistory, error)
 	// report returns the report that a case stands on, with a reference to the case.
 	report(ctx context.Context, id uuid.UUID) (pipeline.Report, error)
 	// refer names a case, and the cases of the same structure as they are now.
 	refer(ctx context.Context, to pipeline.Case) (*pipeline.CaseRef, error)
+}
+
+// caseLister lists cases.
+type caseLister interface {
+	Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.CasePage, error)
 }
 
 // caseChanger changes cases as the caller. Errors are those of [pipeline.CaseDecider].
@@ -54,7 +59,7 @@ type ownQueue struct {
 
 var _ desk = (*ownQueue)(nil)
 
-// Cases implements [caseReader].
+// Cases implements [caseLister].
 func (q *ownQueue) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipeline.CasePage, error) {
 	return q.queue.DB.Cases(ctx, filter)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,15 @@ import (
 const serverHelp = `
 Where --server or ` + config.EnvServer + ` names a desk, it is asked over its API in place of a database of
 one's own. Its token says who acts; it is read from --token-file or ` + config.EnvToken + `.
+`
+
+// serverHelpGate says it of the gate, which reads what it lets pass itself.
+const serverHelpGate = serverHelp + `
+SOURCE is still read here, where this program can read it, and judged with the packs, the lists
+and the settings of this call: a folder always, a bucket with the credentials at hand. What is
+asked of the desk is what was decided on these digests. A bucket of which the desk has no case
+is given to it to check. Where the credentials at hand do not open the bucket, the desk reads
+and judges it in place of this program, with its own packs and lists.
 `
 
 // addServerFlags adds the flags that name a desk.
@@ -212,6 +222,14 @@ func deskQueue(flag string) string {
 	return ""
 }
 
+// deskGate are the flags of a gate, which weighs by itself and leaves the cases to the desk.
+func deskGate(flag string) string {
+	if flag == "passphrase-file" {
+		return "the gate signs nothing there"
+	}
+	return deskQueue(flag)
+}
+
 // askedOf turns a run into what a desk is asked for. The submission is read here, so that
 // its faults are told with line and column before anything is sent.
 func askedOf(run app.Run) (client.Asked, error) {
@@ -232,4 +250,65 @@ func askedOf(run app.Run) (client.Asked, error) {
 		}
 	}
 	return asked, nil
+}
+
+// gateByServer is the gate that asks a desk.
+func (c *cli) gateByServer(ctx context.Context, run app.Run, at *remoteDesk, g *gating) error {
+	src, err := pipeline.ParseSource(run.Source)
+	if err != nil {
+		return err
+	}
+	r, err := c.weighed(ctx, run)
+	folder := src.Scheme == pipeline.SchemeDir
+	if err != nil && (folder || !errors.Is(err, pipeline.ErrDenied)) {
+		return err
+	}
+	if err != nil {
+		if r, err = c.checkedAt(ctx, run, at); err != nil {
+			return err
+		}
+		return c.gate(ctx, r, at, g)
+	}
+	ruling, err := at.ruling(ctx, pipeline.QueryFor(r))
+	if err != nil {
+		return err
+	}
+	switch {
+	case ruling.Kind != pipeline.RulingNone:
+	case folder && r.Verdict == pipeline.VerdictClear:
+		// The desk cannot read the folder, and nobody there decided on these bytes.
+		return c.gate(ctx, r, nil, g)
+	case !folder:
+		run.Packs = nil // the desk judges by its own: what it finds waits for its people
+		if _, err := c.checkedAt(ctx, run, at); err != nil {
+			return err
+		}
+	}
+	return c.gate(ctx, r, at, g)
+}
+
+// weighed weighs a source here, without a queue.
+func (c *cli) weighed(ctx context.Context, run app.Run) (*pipeline.Report, error) {
+	bars := c.progress()
+	defer bars.stop()
+	a, err := c.app(bars)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.Weigh(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return &w.Report, nil
+}
+
+// checkedAt has a desk check a source.
+func (c *cli) checkedAt(ctx context.Context, run app.Run, at *remoteDesk) (*pipeline.Report, error) {
+	asked, err := askedOf(run)
+	if err != nil {
+		return nil, err
+	}
+	bars := c.progress()
+	defer bars.stop()
+	return at.check(ctx, asked, bars)
 }
