@@ -389,7 +389,9 @@ func codeOf(status int) pipeline.Code {
 		return pipeline.CodeUsage
 	case http.StatusUnprocessableEntity:
 		return pipeline.CodeInvalid
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusUnauthorized:
+		return pipeline.CodeDenied
+	case http.StatusForbidden:
 		return pipeline.CodeForbidden
 	case http.StatusNotFound:
 		return pipeline.CodeNotFound
