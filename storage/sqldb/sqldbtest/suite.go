@@ -38,6 +38,7 @@ type Book interface {
 	pipeline.CheckBook
 	pipeline.ExceptionBook
 	pipeline.NoticeBook
+	pipeline.QueueCounter
 	// Sums returns the digests of a case's objects from the newest report that has them.
 	Sums(ctx context.Context, id uuid.UUID) (map[string]string, error)
 	Close() error
@@ -103,6 +104,10 @@ func Run(t *testing.T, s Suite) {
 	t.Run("RestingOn", s.restingOn)
 	t.Run("Notices", s.notices)
 	t.Run("NoticesOnce", s.noticesOnce)
+	t.Run("Waiting", s.waiting)
+	t.Run("Urgent", s.urgent)
+	t.Run("Counts", s.counts)
+	t.Run("Causes", s.causes)
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)
