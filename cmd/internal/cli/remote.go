@@ -232,7 +232,7 @@ func deskGate(flag string) string {
 
 // askedOf turns a run into what a desk is asked for. The submission is read here, so that
 // its faults are told with line and column before anything is sent.
-func askedOf(run app.Run) (client.Asked, error) {
+func (d *remoteDesk) askedOf(run app.Run) (client.Asked, error) {
 	asked := client.Asked{Source: run.Source, Packs: run.Packs, Hash: run.Hash}
 	for _, name := range run.Packs {
 		if strings.ContainsRune(name, '/') || filepath.Ext(name) != "" {
@@ -242,6 +242,9 @@ func askedOf(run app.Run) (client.Asked, error) {
 	src, err := pipeline.ParseSource(run.Source)
 	if err != nil {
 		return asked, err
+	}
+	if src.Scheme == pipeline.SchemeDir && !d.Local() {
+		return asked, usage("the source is a folder of this machine, and the desk reads buckets: leave --server out, or name the bucket")
 	}
 	asked.Source = src.String()
 	if run.Submission != "" {
@@ -304,7 +307,7 @@ func (c *cli) weighed(ctx context.Context, run app.Run) (*pipeline.Report, error
 
 // checkedAt has a desk check a source.
 func (c *cli) checkedAt(ctx context.Context, run app.Run, at *remoteDesk) (*pipeline.Report, error) {
-	asked, err := askedOf(run)
+	asked, err := at.askedOf(run)
 	if err != nil {
 		return nil, err
 	}

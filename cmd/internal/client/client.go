@@ -153,6 +153,9 @@ func (c *Client) redirect(next *http.Request, via []*http.Request) error {
 // Server returns the desk's URL.
 func (c *Client) Server() string { return c.server.String() }
 
+// Local reports whether the desk is on this machine.
+func (c *Client) Local() bool { return loopback(c.server.Hostname()) }
+
 // call is one request to the API.
 type call struct {
 	method, path string
