@@ -76,6 +76,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("RestingDecision", s.restingDecision)
 	t.Run("Join", s.join)
 	t.Run("Alike", s.alike)
+	t.Run("Bearing", s.bearing)
 	t.Run("CarryOver", s.carryOver)
 	t.Run("Decide", s.decide)
 	t.Run("NothingByHalves", s.nothingByHalves)
