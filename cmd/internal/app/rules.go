@@ -125,6 +125,10 @@ type Rejudging struct {
 	AsOf  time.Time
 	// Apply writes what came out; else nothing is changed.
 	Apply bool
+	// By is who has the rules applied, the settings' actor where it is nil.
+	By *pipeline.Actor
+	// Cause is what cases are told that it opens again; "" says what changed about each.
+	Cause string
 	// Each is called for every case that was judged, in order of age, by one goroutine
 	// at a time.
 	Each func(Rejudged) error
@@ -193,7 +197,12 @@ func (a *App) rejudgeOne(ctx context.Context, queue *Queue, e *engine.Engine, ho
 		return out, err
 	}
 	if how.Apply && (!out.Same() || !alike) {
-		out.Case, err = queue.Rejudge(ctx, id, w, a.Settings.Who())
+		w.Cause = how.Cause
+		by := a.Settings.Who()
+		if how.By != nil {
+			by = *how.By
+		}
+		out.Case, err = queue.Rejudge(ctx, id, w, by)
 	} else {
 		out.Case, err = queue.DB.Case(ctx, id)
 	}

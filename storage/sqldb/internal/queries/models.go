@@ -260,6 +260,11 @@ type NoticeCursor struct {
 	Seq  int64
 }
 
+type Remembered struct {
+	Name  string
+	Value string
+}
+
 type Reply struct {
 	ActorKey string
 	Key      string
