@@ -66,7 +66,8 @@ bench-peers: build ## time whole runs beside huggingface.js (needs Node.js and t
 	go build -o bin/peers/compare ./cmd/internal/peers
 	bin/peers/compare $(PEERS)
 
-bench-hash: build ## time check --hash beside sha256sum on 10 GB (HASH="-gb 1 -rounds 5" for other sizes)
+bench-hash: build ## time check --hash and release on 10 GB beside sha256sum and a plain copy (HASH="-gb 1 -rounds 5")
+	go build -C storage/object/s3/conformance -o $(CURDIR)/bin/gateway ./gateway
 	go run ./cmd/internal/hashbench $(HASH)
 
 bench-queue: ## time pages of a queue of 1,000,000 cases (QUEUE="-cases 100000 -time 5s" for others); about 6 GB of disk

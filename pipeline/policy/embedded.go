@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -39,12 +40,27 @@ func Embedded(name string) (*Pack, error) {
 	return lib.Embedded(name)
 }
 
-// Embedded is the function [Embedded] with these lists.
+// Embedded is the function [Embedded] with these lists. What is compiled of a pack is
+// shared by all who ask the library for it; the pack itself is the caller's own.
 func (lib *Library) Embedded(name string) (*Pack, error) {
-	source, err := packs.ReadFile("packs/" + name + ".yaml")
-	if err != nil {
+	load, ships := lib.shipped[name]
+	if !ships {
 		return nil, &pipeline.Error{Code: pipeline.CodeNotFound, Message: fmt.Sprintf("there is no rule pack %q", name),
 			Hint: "The packs that ship are: " + strings.Join(EmbeddedNames(), ", ") + "."}
+	}
+	pack, err := load()
+	if err != nil {
+		return nil, err
+	}
+	own := *pack
+	own.Rules = slices.Clone(pack.Rules)
+	return &own, nil
+}
+
+func (lib *Library) loadEmbedded(name string) (*Pack, error) {
+	source, err := packs.ReadFile("packs/" + name + ".yaml")
+	if err != nil {
+		return nil, err
 	}
 	return lib.load(bytes.NewReader(source), name+".yaml", include{stack: []string{name}}, true)
 }

@@ -69,3 +69,20 @@ func TestEmbeddedPacksPassEveryCheck(t *testing.T) {
 		})
 	}
 }
+
+// What a caller does to its pack is not seen by the next one.
+func TestEmbedded_IsTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	mine, err := policy.Embedded("seed-article")
+	require.NoError(t, err)
+	theirs, err := policy.Embedded("seed-article")
+	require.NoError(t, err)
+	want := theirs.Rules[0].ID
+	mine.Name, mine.Rules[0] = "changed", policy.Rule{ID: "changed"}
+	again, err := policy.Embedded("seed-article")
+	require.NoError(t, err)
+	for _, pack := range []*policy.Pack{theirs, again} {
+		require.Equal(t, "seed-article", pack.Name)
+		require.Equal(t, want, pack.Rules[0].ID)
+	}
+}

@@ -143,6 +143,8 @@ type Library struct {
 	// envs are the environments that rules are compiled in, by the type of "it". They
 	// are the same for all packs that bring no lists of their own.
 	envs *environments
+	// shipped loads each pack that ships once.
+	shipped map[string]func() (*Pack, error)
 }
 
 var shippedLists = sync.OnceValues(func() (map[string]*List, error) {
@@ -168,6 +170,17 @@ var shippedLists = sync.OnceValues(func() (map[string]*List, error) {
 // NewLibrary returns the lists that ship, with those given in place of the ones of
 // the same name.
 func NewLibrary(replace ...*List) (*Library, error) {
+	if len(replace) == 0 {
+		return shippedLibrary()
+	}
+	return newLibrary(replace)
+}
+
+// shippedLibrary is what nearly every caller asks for. A program that judges many cases
+// reads and compiles the packs that ship once.
+var shippedLibrary = sync.OnceValues(func() (*Library, error) { return newLibrary(nil) })
+
+func newLibrary(replace []*List) (*Library, error) {
 	shipped, err := shippedLists()
 	if err != nil {
 		return nil, err
@@ -176,7 +189,11 @@ func NewLibrary(replace ...*List) (*Library, error) {
 	for _, list := range replace {
 		lists[list.Name] = list
 	}
-	return &Library{lists: lists, envs: newEnvironments(lists)}, nil
+	lib := &Library{lists: lists, envs: newEnvironments(lists), shipped: map[string]func() (*Pack, error){}}
+	for _, name := range EmbeddedNames() {
+		lib.shipped[name] = sync.OnceValues(func() (*Pack, error) { return lib.loadEmbedded(name) })
+	}
+	return lib, nil
 }
 
 // Lists returns all lists in order of name.

@@ -25,6 +25,12 @@ type dialect struct {
 	// byIndex is what follows the name of a table so that it is read by an index. Which
 	// one is best depends on the values asked for, which a planner does not see.
 	byIndex func(index string) string
+	// copyTo writes the database of a dsn, as it is at one moment, into an empty file.
+	copyTo func(ctx context.Context, dsn, path string) error
+	// whole returns an error where the database is damaged.
+	whole func(ctx context.Context, db *sql.DB) error
+	// schema returns tables, indexes, triggers and views with the text that made them.
+	schema func(ctx context.Context, db *sql.DB) (map[schemaPart]string, error)
 	// explain turns a driver's error into a [pipeline.Error].
 	explain func(doing string, err error) error
 }

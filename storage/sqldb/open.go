@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -16,8 +17,10 @@ import (
 // DB is a queue in a database. It is safe for concurrent use.
 type DB struct {
 	dialect dialect
-	writer  *sql.DB
-	reader  *sql.DB
+	// path is the absolute path of the file.
+	path   string
+	writer *sql.DB
+	reader *sql.DB
 	// few is how many cases are read and sorted rather than walked through in order.
 	few int
 }
@@ -59,7 +62,10 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{dialect: d, few: fewCases}
-	if db.writer, db.reader, err = d.connect(ctx, dsn); err != nil {
+	if db.path, err = filepath.Abs(dsn); err != nil {
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the path of the database cannot be resolved", Err: err}
+	}
+	if db.writer, db.reader, err = d.connect(ctx, db.path); err != nil {
 		return nil, err
 	}
 	if err := db.migrate(ctx); err != nil {

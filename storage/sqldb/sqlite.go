@@ -36,15 +36,12 @@ func sqliteDialect() (dialect, error) {
 	}
 	return dialect{connect: connectSQLite, claim: claimSQLite, goose: goose.DialectSQLite3,
 		migrations: migrations, steps: []*goose.Migration{enlistStored(5), sortStored(12)}, explain: explainSQLite,
+		copyTo: copySQLite, whole: wholeSQLite, schema: schemaSQLite,
 		byIndex: func(index string) string { return " INDEXED BY " + index }}, nil
 }
 
 // connectSQLite opens a file, and makes an empty one where there is none.
 func connectSQLite(ctx context.Context, path string) (write, read *sql.DB, err error) {
-	path, err = filepath.Abs(path)
-	if err != nil {
-		return nil, nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the path of the database cannot be resolved", Err: err}
-	}
 	if err := prepareFile(path); err != nil {
 		return nil, nil, err
 	}

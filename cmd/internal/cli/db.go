@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"weighbridge/pipeline"
 	"weighbridge/pipeline/report"
 	"weighbridge/storage/sqldb"
 )
@@ -48,7 +48,11 @@ tokens are kept in it as digests only.
 			if err := queue.DB.Backup(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			return c.told(cmd.Context(), "The backup is written", args[0])
+			head, err := queue.DB.VerifyAudit(cmd.Context(), nil)
+			if err != nil {
+				return err
+			}
+			return c.told("The backup is written", head)
 		},
 	}
 }
@@ -70,25 +74,17 @@ copies it to the file that --db names, which must not exist yet: move the old on
 			if err := settings.RequireDB(); err != nil {
 				return err
 			}
-			if err := sqldb.Restore(cmd.Context(), args[0], settings.DB); err != nil {
+			head, err := sqldb.Restore(cmd.Context(), args[0], settings.DB)
+			if err != nil {
 				return err
 			}
-			return c.told(cmd.Context(), "The database is restored", settings.DB)
+			return c.told("The database is restored", head)
 		},
 	}
 }
 
-// told verifies the audit log of a database that was just written, and says what it holds.
-func (c *cli) told(ctx context.Context, what, path string) error {
-	db, err := sqldb.Open(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	head, err := db.VerifyAudit(ctx, nil)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(c.env.Stdout, "%s: %s events in its audit log, head %s\n", what, report.Count(head.Count), head.Hash)
+// told says what was written, by the head of its audit log.
+func (c *cli) told(what string, head pipeline.AuditHead) error {
+	_, err := fmt.Fprintf(c.env.Stdout, "%s: %s events in its audit log, head %s\n", what, report.Count(head.Count), head.Hash)
 	return err
 }

@@ -3,16 +3,22 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"weighbridge/cmd/internal/access"
 	"weighbridge/cmd/internal/app"
+	"weighbridge/cmd/internal/config"
+	"weighbridge/cmd/internal/logging"
+	"weighbridge/cmd/internal/serve"
 	"weighbridge/fixtures"
 	"weighbridge/fixtures/s3server"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/attest"
 	"weighbridge/pipeline/report"
 	"weighbridge/storage/object/s3"
 )
@@ -20,36 +26,53 @@ import (
 // demoBucket is the bucket that the demo serves.
 const demoBucket = "staging"
 
+// demoSubmitter has the demo's models checked.
+var demoSubmitter = pipeline.Actor{Name: "demo-submitter", Known: pipeline.KnownAsserted}
+
+// demoOptions are the flags of the demo.
+type demoOptions struct {
+	folder, listen string
+	exit           bool
+}
+
 func (c *cli) demoCommand() *cobra.Command {
-	var folder string
+	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Check a bucket of real-size models over the S3 protocol, without any set-up",
 		Long: `Demo lays out real models in a folder, by their true headers with holes in place of the
 weights, serves them over the S3 protocol on this machine only, and checks each through
-the same road as any bucket. It prints what it found and the queue of cases, and leaves
-the folder so that you can go on with it.
+the same road as any bucket. It prints what it found and the queue of cases, gives the
+cases a past, so that there is one in every state, and opens the review desk on this
+machine. The desk stays open until you stop the demo (Ctrl-C); with --exit the demo leaves
+at once. The folder stays, so that you can go on with it.
 
 EXIT STATUS
-  0   done, whatever the verdicts are
+  0   done or stopped, whatever the verdicts are
   1   something went wrong
   2   wrong usage`,
 		Args: exactly(),
 	}
-	cmd.Flags().StringVar(&folder, "dir", "", "folder for models and queue; default a new temporary one")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), folder) }
+	f := cmd.Flags()
+	f.StringVar(&o.folder, "dir", "", "folder for models and queue; default a new temporary one")
+	f.StringVar(&o.listen, "listen", config.DefaultListen, "host and port for the desk, on this machine only; another port where this one is taken")
+	f.BoolVar(&o.exit, "exit", false, "leave once the cases are queued, without opening the desk")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), o) }
 	return cmd
 }
 
-func (c *cli) demo(ctx context.Context, folder string) error {
-	if folder == "" {
+func (c *cli) demo(ctx context.Context, o demoOptions) error {
+	if err := access.CheckDev(o.listen); err != nil {
+		return err
+	}
+	if o.folder == "" {
 		made, err := os.MkdirTemp("", "weighbridge-demo-")
 		if err != nil {
 			return fmt.Errorf("make a folder for the demo: %w", err)
 		}
-		folder = made
+		o.folder = made
 	}
-	models := filepath.Join(folder, "models")
+	models := filepath.Join(o.folder, "models")
 	server, err := c.serveModels(ctx, models)
 	if err != nil {
 		return err
@@ -60,26 +83,84 @@ func (c *cli) demo(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	a.Settings.DB = filepath.Join(folder, "queue.db")
+	a.Settings.DB = filepath.Join(o.folder, "queue.db")
 	a.Settings.S3 = s3.Options{Endpoint: server.URL(), Region: server.Region(), AccessKeyID: server.AccessKeyID(), SecretAccessKey: server.SecretAccessKey()}
+	key, err := c.demoQueue(ctx, a, models)
+	if err != nil {
+		return err
+	}
+	if o.exit {
+		_, err = fmt.Fprintf(c.env.Stdout, "\n  Open the desk on these cases, in your browser:\n    %s serve --dev --db %s\n", c.command(), a.Settings.DB)
+		return err
+	}
+	return c.demoDesk(ctx, a.Settings, key, o.listen)
+}
+
+// demoQueue checks the models, queues them, and says what there is.
+func (c *cli) demoQueue(ctx context.Context, a *app.App, models string) (*attest.PrivateKey, error) {
 	queue, err := a.OpenQueue(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = queue.DB.Close() }()
-	if err := c.demoChecks(ctx, a, queue); err != nil {
-		return err
-	}
-	page, err := queue.DB.Cases(ctx, pipeline.CaseFilter{States: []pipeline.State{pipeline.StateOpen}})
+	past, err := newPast(queue, c.env.Now())
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if err := c.demoChecks(ctx, a, past); err != nil {
+		return nil, err
+	}
+	if err := past.act(ctx); err != nil {
+		return nil, err
+	}
+	// Somebody changes a README: a new snapshot, which takes over what was said of the old.
+	const changed = "qwen3-30b-a3b"
+	if err := touchReadme(models, changed); err != nil {
+		return nil, err
+	}
+	w, err := a.Weigh(ctx, app.Run{Source: "s3://" + demoBucket + "/" + changed + "/", AsOf: c.env.Now(), Keep: true})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := past.record(ctx, changed, w, demoSubmitter); err != nil {
+		return nil, err
+	}
+	page, err := queue.DB.Cases(ctx, pipeline.CaseFilter{States: []pipeline.State{pipeline.StateOpen, pipeline.StateClaimed, pipeline.StateChangesRequested}})
+	if err != nil {
+		return nil, err
 	}
 	_, _ = fmt.Fprint(c.env.Stdout, "\nThe queue: cases that wait for a person\n\n")
 	if err := caseTable(c.env.Stdout, page, c.env.Now()); err != nil {
+		return nil, err
+	}
+	c.demoNext(filepath.Dir(a.Settings.DB), models, a.Settings.DB, page)
+	return past.key, nil
+}
+
+// demoDesk opens the desk on the demo's queue until the demo is stopped.
+func (c *cli) demoDesk(ctx context.Context, settings config.Settings, key *attest.PrivateKey, listen string) error {
+	logger, err := logging.New(c.env.Stderr, c.settings.LogLevel)
+	if err != nil {
 		return err
 	}
-	c.demoNext(folder, models, a.Settings.DB, page)
-	return nil
+	listener, err := serve.Listen(ctx, listen)
+	if err != nil {
+		host, _, _ := net.SplitHostPort(listen) // it was checked
+		if listener, err = serve.Listen(ctx, net.JoinHostPort(host, "0")); err != nil {
+			return err
+		}
+	}
+	settings.Serve.Listen = listener.Addr().String()
+	desk, err := serve.Open(ctx, serve.Options{Settings: settings, Dev: true, Logger: logger, Now: c.env.Now, Signer: key}, listener.Addr())
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	defer func() { _ = desk.Close() }()
+	desk.Server.Listening = func(net.Addr) {
+		_, _ = fmt.Fprintf(c.env.Stdout, "\nThe desk is open at %s\n  Press Ctrl-C to close it.\n", desk.URL)
+	}
+	return desk.Server.Run(ctx, listener)
 }
 
 // serveModels lays out every model and serves the folder on loopback.
@@ -101,19 +182,18 @@ func (c *cli) serveModels(ctx context.Context, folder string) (*s3server.Server,
 }
 
 // demoChecks checks every model through the S3 backend and queues it.
-func (c *cli) demoChecks(ctx context.Context, a *app.App, queue *app.Queue) error {
+func (c *cli) demoChecks(ctx context.Context, a *app.App, past *demoPast) error {
 	_, _ = fmt.Fprintf(c.env.Stdout, "%d real models, by their true headers, behind the S3 protocol on this machine\n\n", len(fixtures.Models()))
 	t := tabwriter.NewWriter(c.env.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	// Words stand to the left: a cell ends behind the gap that follows it.
 	const row = "%-16s\t%s\t%s\t  %-11s\t%-12s\t%s\t%s\t%s\t%s\t\n"
 	_, _ = fmt.Fprintf(t, row, "MODEL", "PARAMETERS", "STORED ELEMENTS", "FAMILY", "VERDICT", "SIZE", "READ", "REQUESTS", "SECONDS")
-	by := pipeline.Actor{Name: "demo-submitter", Known: pipeline.KnownAsserted}
 	for _, name := range fixtures.Models() {
 		w, err := a.Weigh(ctx, app.Run{Source: "s3://" + demoBucket + "/" + name + "/", AsOf: c.env.Now(), Keep: true})
 		if err != nil {
 			return err
 		}
-		if err := c.record(ctx, queue, w, by, nil); err != nil {
+		if _, err := past.record(ctx, name, w, demoSubmitter); err != nil {
 			return err
 		}
 		r := &w.Report

@@ -38,14 +38,10 @@ func runScript(t *testing.T, work string, env map[string]string) ciRun {
 	t.Helper()
 	script, err := filepath.Abs(filepath.Join(repository, ".ci/check-report"))
 	require.NoError(t, err)
-	self, err := os.Executable()
-	require.NoError(t, err)
 	bin := t.TempDir()
-	program := filepath.Join(bin, "weighbridge") // see TestMain
-	require.NoError(t, os.Symlink(self, program))
 	cmd := exec.CommandContext(t.Context(), "sh", script)
 	cmd.Dir = work
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + bin, "WEIGHBRIDGE=" + program, "WEIGHBRIDGE_REPORTS=" + filepath.Join(work, "reports"),
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + bin, "WEIGHBRIDGE=" + program(t), "WEIGHBRIDGE_REPORTS=" + filepath.Join(work, "reports"),
 		"GITHUB_OUTPUT=" + filepath.Join(bin, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(bin, "summary")}
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -330,11 +326,7 @@ func TestAction_Steps(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(text, &action))
 	root, err := filepath.Abs(repository)
 	require.NoError(t, err)
-	self, err := os.Executable()
-	require.NoError(t, err)
 	work, temp := workFolder(t), t.TempDir()
-	program := filepath.Join(temp, "weighbridge")
-	require.NoError(t, os.Symlink(self, program))
 	for _, s := range action.Runs.Steps {
 		if s.ID != "check" {
 			continue // building is the business of go build
@@ -343,7 +335,7 @@ func TestAction_Steps(t *testing.T) {
 		cmd.Dir = work
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + temp, "RUNNER_TEMP=" + temp, "GITHUB_ACTION_PATH=" + root, "GITHUB_OUTPUT=" + filepath.Join(temp, "output")}
 		for name := range s.Env { // what a workflow that gives two inputs leads to
-			value := map[string]string{"WEIGHBRIDGE_SOURCE": "large", "WEIGHBRIDGE_INPUT_BINARY": program, "WEIGHBRIDGE_FAIL_ON": "block", "WEIGHBRIDGE_COMMENT": "false"}[name]
+			value := map[string]string{"WEIGHBRIDGE_SOURCE": "large", "WEIGHBRIDGE_INPUT_BINARY": program(t), "WEIGHBRIDGE_FAIL_ON": "block", "WEIGHBRIDGE_COMMENT": "false"}[name]
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 		out, err := cmd.CombinedOutput()
@@ -383,14 +375,12 @@ func TestGitLabTemplate(t *testing.T) {
 	// All but fetching and building is run here: the last lines of the job.
 	root, err := filepath.Abs(repository)
 	require.NoError(t, err)
-	self, err := os.Executable()
-	require.NoError(t, err)
 	s := &forgetest.Server{Me: "project_42_bot"}
 	s.Start()
 	t.Cleanup(s.Close)
 	work, code := workFolder(t), t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(code, "bin"), 0o755))
-	require.NoError(t, os.Symlink(self, filepath.Join(code, "bin", "weighbridge")))
+	require.NoError(t, os.Symlink(program(t), filepath.Join(code, "bin", "weighbridge")))
 	require.NoError(t, os.Symlink(filepath.Join(root, ".ci"), filepath.Join(code, ".ci")))
 	lines := []string{"set -eu", "weighbridge_code='" + code + "'"}
 	for _, line := range job.Script {

@@ -21,7 +21,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
 
-	"weighbridge/cmd/internal/cli"
 	"weighbridge/fixtures"
 	"weighbridge/fixtures/hostile"
 	"weighbridge/fixtures/s3server"
@@ -29,19 +28,6 @@ import (
 
 // secret is the secret key of every server in the scripts. No output may hold it.
 const secret = "do-not-show-this-key-5f2c"
-
-// hasty keeps programs that look for data races from waiting a second before they end:
-// the commands of these tests are hundreds.
-const hasty = "atexit_sleep_ms=0"
-
-func TestMain(m *testing.M) {
-	if err := os.Setenv("GORACE", hasty); err != nil { // for the commands that tests start
-		panic(err)
-	}
-	testscript.Main(m, map[string]func(){
-		"weighbridge": func() { os.Exit(cli.Main(context.Background(), os.Args, cli.System())) },
-	})
-}
 
 // TestScripts runs the program as a user does, a process for each command.
 func TestScripts(t *testing.T) {
@@ -51,7 +37,6 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("WEIGHBRIDGE_ACTOR", "sam")
-			env.Setenv("GORACE", hasty)
 			env.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 			env.Values["bucket"] = new(*s3server.Server)
 			return nil

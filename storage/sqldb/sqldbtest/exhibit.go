@@ -236,3 +236,28 @@ func (s Suite) alike(t *testing.T) {
 	require.Equal(t, old.ID, look(other).Alike.Case.ID, "the headers are the same")
 	require.Nil(t, look(first).Alike, "the case itself")
 }
+
+// bearing: a case's file names the rules that stop it now.
+func (s Suite) bearing(t *testing.T) {
+	b := s.setup(t)
+	w := Weighing("s", "1", "1", pipeline.VerdictBlock)
+	finding := func(pack, rule string, mode pipeline.Mode, outcome pipeline.Outcome, effect pipeline.Effect) {
+		w.Report.Findings = append(w.Report.Findings, pipeline.Finding{Pack: pack, Rule: rule, Mode: mode, Outcome: outcome, Effect: effect})
+	}
+	finding("us-ear", "B", pipeline.ModeEnforce, pipeline.OutcomeUndetermined, pipeline.EffectBlock)
+	finding("us-ear", "A", pipeline.ModeEnforce, pipeline.OutcomeMatched, pipeline.EffectBlock)
+	finding("us-ear", "A", pipeline.ModeEnforce, pipeline.OutcomeMatched, pipeline.EffectBlock) // of another element
+	finding("us-ear", "C", pipeline.ModeReport, pipeline.OutcomeMatched, pipeline.EffectBlock)
+	finding("us-ear", "D", pipeline.ModeEnforce, pipeline.OutcomeNotMatched, pipeline.EffectBlock)
+	finding("us-ear", "E", pipeline.ModeEnforce, pipeline.OutcomeMatched, pipeline.EffectWarn)
+	c := b.record(w)
+	h, err := b.book.History(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"seed-article/SEED-01", "us-ear/A", "us-ear/B"}, h.Rules)
+	b.record(Weighing("s", "1", "1", pipeline.VerdictReview))
+	b.amend(c.ID, pipeline.EventCommented, func(*pipeline.Case) {}, func(change *pipeline.CaseChange) {
+		h, err := b.book.History(t.Context(), c.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{"seed-article/SEED-01"}, h.Rules, "of the report that it stands on")
+	})
+}

@@ -38,6 +38,7 @@ type Book interface {
 	pipeline.CheckBook
 	pipeline.ExceptionBook
 	pipeline.NoticeBook
+	pipeline.QueueCounter
 	// Sums returns the digests of a case's objects from the newest report that has them.
 	Sums(ctx context.Context, id uuid.UUID) (map[string]string, error)
 	Close() error
@@ -75,6 +76,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("RestingDecision", s.restingDecision)
 	t.Run("Join", s.join)
 	t.Run("Alike", s.alike)
+	t.Run("Bearing", s.bearing)
 	t.Run("CarryOver", s.carryOver)
 	t.Run("Decide", s.decide)
 	t.Run("NothingByHalves", s.nothingByHalves)
@@ -103,6 +105,10 @@ func Run(t *testing.T, s Suite) {
 	t.Run("RestingOn", s.restingOn)
 	t.Run("Notices", s.notices)
 	t.Run("NoticesOnce", s.noticesOnce)
+	t.Run("Waiting", s.waiting)
+	t.Run("Urgent", s.urgent)
+	t.Run("Counts", s.counts)
+	t.Run("Causes", s.causes)
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)

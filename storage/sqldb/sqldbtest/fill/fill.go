@@ -44,7 +44,7 @@ const families, rules = 40, 60
 // SQLite adds cases to an empty queue in a SQLite file that nobody has open. About one in
 // seven is undecided. Cases come in the same way each time.
 func SQLite(ctx context.Context, path string, cases int) (err error) {
-	db, err := sql.Open("sqlite", path+"?_pragma=synchronous(0)&_pragma=cache_size(-400000)&_pragma=foreign_keys(0)")
+	db, err := sql.Open("sqlite", path+"?_pragma=journal_mode(memory)&_pragma=synchronous(0)&_pragma=cache_size(-400000)&_pragma=foreign_keys(0)")
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
