@@ -42,7 +42,7 @@ type caseFile struct {
 	Places            []filePlace
 	MorePlaces        int
 	Envelope          string
-	Events            []eventRow
+	Events            []trailRow
 }
 
 // filePlace is the lines of one place of evidence.
@@ -101,7 +101,7 @@ func (s *Site) caseFileOf(ctx context.Context, v app.CaseView, who access.Identi
 	}
 	f.Submitted, _ = submissionText(v.Submission, nil)
 	for _, e := range v.Events {
-		f.Events = append(f.Events, eventRow{e, readableJSON(e.Data)})
+		f.Events = append(f.Events, trailRow{e, readableJSON(e.Data)})
 	}
 	if v.Attestation != nil {
 		f.Envelope = envelopeText(v.Attestation.Envelope)

@@ -51,7 +51,7 @@ type casePage struct {
 	// none, or not for whoever asks.
 	Differs *differsView
 	Alike   []app.Relative
-	Events  []eventRow
+	Events  []trailRow
 	// MoreEvents counts the earlier ones without room.
 	MoreEvents int
 	Overdue    bool
@@ -260,19 +260,19 @@ func differsOf(c pipeline.Case, compared *app.Compared) *differsView {
 	return v
 }
 
-// eventRow is one event of the trail.
-type eventRow struct {
+// trailRow is one event of the trail.
+type trailRow struct {
 	pipeline.AuditEvent
 	// Said is its data as JSON, for people to read.
 	Said string
 }
 
-func eventsOf(all []pipeline.AuditEvent) (rows []eventRow, more int) {
+func eventsOf(all []pipeline.AuditEvent) (rows []trailRow, more int) {
 	if more = len(all) - mostEvents; more > 0 {
 		all = all[more:]
 	}
 	for _, e := range all {
-		rows = append(rows, eventRow{e, readableJSON(e.Data)})
+		rows = append(rows, trailRow{e, readableJSON(e.Data)})
 	}
 	return rows, max(0, more)
 }
@@ -433,7 +433,6 @@ func (s *Site) caseFunctions() template.FuncMap {
 		"clip":    clipNode,
 		"anchor":  anchorOf,
 		"value":   report.Value,
-		"lines":   cleanLines,
 		"reasons": pipeline.ReasonCodes,
 		"inc":     func(n int) int { return n + 1 },
 		"dec":     func(n int) int { return n - 1 },
@@ -453,15 +452,6 @@ func (s *Site) caseFunctions() template.FuncMap {
 			return out
 		},
 	}
-}
-
-// cleanLines makes a text of several lines safe to show, with its line breaks.
-func cleanLines(text string) string {
-	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
-	for i := range lines {
-		lines[i] = report.Clean(strings.ReplaceAll(lines[i], "\t", "    "))
-	}
-	return strings.Join(lines, "\n")
 }
 
 // lastPart is the last part of a source: the model's own name.

@@ -76,6 +76,13 @@ func (s *Site) functions(w *Words) template.FuncMap {
 	return template.FuncMap{
 		// t is a message, word the message of a word of a family.
 		"t": w.T, "word": w.Word,
+		// role is a role of the desk in words; offices are names of their own.
+		"role": func(role pipeline.ActorRole) string {
+			if slices.Contains(pipeline.DeskRoles(), role) {
+				return w.Word("role", role)
+			}
+			return report.Clean(string(role))
+		},
 		// text makes what cannot be seen in a text from elsewhere visible.
 		"text":   func(v any) string { return report.Clean(fmt.Sprint(v)) },
 		"count":  func(n any) string { return w.write(n) },
@@ -83,15 +90,26 @@ func (s *Site) functions(w *Words) template.FuncMap {
 		"iso":    func(t any) string { return at(t).Format(time.RFC3339) },
 		"date":   func(t any) string { return w.Date(at(t)) },
 		"minute": func(t any) string { return w.Minute(at(t)) },
+		// day is a day of UTC without its year, for the scale of a chart.
+		"day": func(t time.Time) string { return t.UTC().Format(w.T("time.day")) },
 		// span is how far a time is from now.
 		"span":   func(t any) string { return w.Span(s.now().Sub(at(t))) },
 		"past":   func(t any) bool { return !at(t).After(s.now()) },
 		"static": s.static.path,
-		// words returns the fields of a template that is called with more than one.
-		"dict": dict,
-		"join": strings.Join,
-		"list": func(v ...any) []any { return v },
+		"dict":   dict,
+		// lines is text with its line ends kept.
+		"lines": cleanLines,
+		// web is an address that may be a link, "" for any other.
+		"web": webAddress,
 	}
+}
+
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = report.Clean(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // dict makes a map of pairs, for templates that are called with more than one thing.

@@ -15,6 +15,7 @@ package webui
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,7 @@ import (
 	"weighbridge/cmd/internal/access"
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/attest"
 )
 
 // Mux takes handlers. [access.Mux] is one, and knows who may ask for which route.
@@ -49,9 +51,11 @@ type Options struct {
 	PublicURL string
 	// Hooks are the names of the receivers of notices.
 	Hooks []string
-	// Head returns a signed or noted head of the audit log to verify against, nil where
-	// there is none; Head itself may be nil.
-	Head func(ctx context.Context) (*pipeline.AuditHead, error)
+	// Checkpoint returns the newest checkpoint of the audit log that counts, nil where there
+	// is none; the function itself may be nil.
+	Checkpoint func(ctx context.Context) (*attest.Checkpoint, error)
+	// Retry has a notice sent again. It may be nil where there are no receivers.
+	Retry func(ctx context.Context, id uuid.UUID) (pipeline.Delivery, error)
 }
 
 // Site is the pages of one desk. It is safe for concurrent use.
@@ -61,11 +65,14 @@ type Site struct {
 	location  *time.Location
 	publicURL string
 	hooks     []string
-	head      func(ctx context.Context) (*pipeline.AuditHead, error)
 	keys      Keys
+
+	checkpoint func(ctx context.Context) (*attest.Checkpoint, error)
+	retry      func(ctx context.Context, id uuid.UUID) (pipeline.Delivery, error)
 
 	languages []*Words
 	static    assets
+	packs     packCache
 	pages     pageSet
 	layers    layerCache
 }
@@ -73,7 +80,8 @@ type Site struct {
 // New returns the pages. An error is a fault of the program: a template or a message that
 // does not load.
 func New(o Options) (*Site, error) {
-	s := &Site{service: o.Service, logger: o.Logger, location: o.Location, publicURL: o.PublicURL, hooks: o.Hooks, head: o.Head}
+	s := &Site{service: o.Service, logger: o.Logger, location: o.Location, publicURL: o.PublicURL, hooks: o.Hooks,
+		checkpoint: o.Checkpoint, retry: o.Retry}
 	if s.location == nil {
 		s.location = time.UTC
 	}
@@ -100,9 +108,13 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // Register registers every page. keys makes tokens and links.
 func (s *Site) Register(mux Mux, keys Keys) {
 	s.keys = keys
+	for _, one := range slices.Concat(s.caseRoutes(), s.submitRoutes(), s.checkRoutes(), s.answerRoutes()) {
+		mux.Handle(one.pattern, s.answer(one.serve))
+	}
+
 	for _, group := range [][]route{
-		s.caseRoutes(), s.submitRoutes(), s.checkRoutes(), s.answerRoutes(),
-		s.siteRoutes(), s.queueRoutes(),
+		s.siteRoutes(), s.queueRoutes(), s.packRoutes(), s.auditRoutes(), s.overviewRoutes(),
+		s.exceptionRoutes(), s.tokenRoutes(), s.noticeRoutes(),
 	} {
 		for _, one := range group {
 			mux.Handle(one.pattern, s.answer(one.serve))
