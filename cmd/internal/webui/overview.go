@@ -234,7 +234,7 @@ const (
 	flowLeft   = 7.0
 	flowTop    = 12
 	flowBase   = 190
-	flowLabels = 5
+	flowLabels = 4
 )
 
 func drawFlow(days []flowDay) flowChart {
