@@ -29,7 +29,7 @@ var templateFiles embed.FS
 type pageSet map[string]map[string]*template.Template
 
 // layoutFiles are parsed with every page.
-var layoutFiles = [...]string{"templates/layout.html.tmpl", "templates/parts.html.tmpl"}
+var layoutFiles = [...]string{"templates/layout.html.tmpl", "templates/parts.html.tmpl", "templates/answer_parts.html.tmpl"}
 
 func (s *Site) loadPages() (pageSet, error) {
 	files, err := fs.Glob(templateFiles, "templates/*.html.tmpl")
@@ -38,7 +38,7 @@ func (s *Site) loadPages() (pageSet, error) {
 	}
 	set := pageSet{}
 	for _, words := range s.languages {
-		base, err := template.New("").Funcs(s.functions(words)).ParseFS(templateFiles, layoutFiles[:]...)
+		base, err := template.New("").Funcs(s.functions(words)).Funcs(s.caseFunctions()).ParseFS(templateFiles, layoutFiles[:]...)
 		if err != nil {
 			return nil, fmt.Errorf("the layout: %w", err)
 		}

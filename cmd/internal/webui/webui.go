@@ -15,6 +15,7 @@ package webui
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,6 +74,7 @@ type Site struct {
 	static    assets
 	packs     packCache
 	pages     pageSet
+	layers    layerCache
 }
 
 // New returns the pages. An error is a fault of the program: a template or a message that
@@ -106,6 +108,10 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // Register registers every page. keys makes tokens and links.
 func (s *Site) Register(mux Mux, keys Keys) {
 	s.keys = keys
+	for _, one := range slices.Concat(s.caseRoutes(), s.submitRoutes(), s.checkRoutes(), s.answerRoutes()) {
+		mux.Handle(one.pattern, s.answer(one.serve))
+	}
+
 	for _, group := range [][]route{
 		s.siteRoutes(), s.queueRoutes(), s.packRoutes(), s.auditRoutes(), s.overviewRoutes(),
 		s.exceptionRoutes(), s.tokenRoutes(), s.noticeRoutes(),
