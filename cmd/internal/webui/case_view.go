@@ -429,6 +429,7 @@ func requestText(w *Words, source string, asked []report.Question, skeleton stri
 // caseFunctions are what the templates of these pages can call beside the others.
 func (s *Site) caseFunctions() template.FuncMap {
 	return template.FuncMap{
+		"join":    strings.Join,
 		"yes":     func(b *bool) bool { return b != nil && *b },
 		"clip":    clipNode,
 		"anchor":  anchorOf,
@@ -436,7 +437,7 @@ func (s *Site) caseFunctions() template.FuncMap {
 		"reasons": pipeline.ReasonCodes,
 		"inc":     func(n int) int { return n + 1 },
 		"dec":     func(n int) int { return n - 1 },
-		"day": func(t *time.Time) string {
+		"inputday": func(t *time.Time) string {
 			if t == nil {
 				return ""
 			}
