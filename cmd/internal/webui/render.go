@@ -96,7 +96,7 @@ func (s *Site) functions(w *Words) template.FuncMap {
 		"span":   func(t any) string { return w.Span(s.now().Sub(at(t))) },
 		"past":   func(t any) bool { return !at(t).After(s.now()) },
 		"static": s.static.path,
-		"dict":   dict,
+		"dict":   dict, "join": strings.Join,
 		// lines is text with its line ends kept.
 		"lines": cleanLines,
 		"parts": messageParts,
