@@ -154,7 +154,7 @@ func scaleBars(bars []bar) {
 		most = max(most, b.N)
 	}
 	for i, b := range bars {
-		bars[i].Width = strconv.FormatFloat(100*float64(b.N)/float64(most), 'f', 2, 64) + "%"
+		bars[i].Width = share(100 * float64(b.N) / float64(most))
 	}
 }
 
@@ -200,24 +200,26 @@ type flowDay struct {
 	Opened, Decided int64
 }
 
-// flowChart draws days as pairs of bars. Lengths are in the units of its view box.
+// flowChart draws days as pairs of bars. Places and widths from left to right are in per
+// cent, so that texts keep their size on a narrow screen; heights are in pixels.
 type flowChart struct {
-	Width, Height int
-	Days          []flowBars
-	Lines         []flowLine
-	// Base is where the bars stand.
-	Base float64
+	Height int
+	Days   []flowBars
+	Lines  []flowLine
+	// Left is where the bars begin, LabelY where the labels of days stand.
+	Left   string
+	LabelY int
 }
 
 // flowBars are the two bars of a day.
 type flowBars struct {
 	flowDay
-	OpenedX, OpenedY, OpenedH    float64
-	DecidedX, DecidedY, DecidedH float64
-	BarW                         float64
-	// LabelX is where the day's label stands; Label is false where it has none.
-	LabelX float64
-	Label  bool
+	OpenedX, DecidedX, BarW string
+	OpenedY, OpenedH        float64
+	DecidedY, DecidedH      float64
+	// LabelX is where the day's label stands, "" where it has none, and Anchor which part
+	// of it.
+	LabelX, Anchor string
 }
 
 // flowLine is a line of the scale.
@@ -228,40 +230,45 @@ type flowLine struct {
 
 // The parts of the chart.
 const (
-	flowWidth  = 720
 	flowHeight = 220
-	flowLeft   = 44
+	flowLeft   = 7.0
 	flowTop    = 12
 	flowBase   = 190
-	flowLabels = 8
+	flowLabels = 4
 )
 
 func drawFlow(days []flowDay) flowChart {
-	c := flowChart{Width: flowWidth, Height: flowHeight, Base: flowBase}
+	c := flowChart{Height: flowHeight, Left: share(flowLeft), LabelY: flowBase + 20}
 	most := int64(1)
 	for _, d := range days {
 		most = max(most, d.Opened, d.Decided)
 	}
 	step := niceStep(most)
 	top := (most + step - 1) / step * step
-	height := func(n int64) float64 { return round(float64(n) / float64(top) * (flowBase - flowTop)) }
+	height := func(n int64) float64 { return math.Round(100*float64(n)/float64(top)*(flowBase-flowTop)) / 100 }
 	for n := int64(0); n <= top; n += step {
 		c.Lines = append(c.Lines, flowLine{Y: flowBase - height(n), N: n})
 	}
-	slot := float64(flowWidth-flowLeft) / float64(len(days))
-	width := round(min(slot*.38, 22))
+	slot := (100 - flowLeft) / float64(len(days))
+	width := min(slot*.38, 3)
 	every := (len(days) + flowLabels - 1) / flowLabels
 	for i, d := range days {
 		middle := flowLeft + (float64(i)+.5)*slot
-		c.Days = append(c.Days, flowBars{flowDay: d, BarW: width,
-			OpenedX: round(middle - width), OpenedH: height(d.Opened), OpenedY: flowBase - height(d.Opened),
-			DecidedX: round(middle), DecidedH: height(d.Decided), DecidedY: flowBase - height(d.Decided),
-			LabelX: round(middle), Label: (len(days)-1-i)%every == 0})
+		one := flowBars{flowDay: d, BarW: share(width), OpenedX: share(middle - width), DecidedX: share(middle),
+			OpenedH: height(d.Opened), OpenedY: flowBase - height(d.Opened), DecidedH: height(d.Decided), DecidedY: flowBase - height(d.Decided)}
+		if last := len(days) - 1; (last-i)%every == 0 {
+			one.LabelX, one.Anchor = share(middle), "middle"
+			if i == last {
+				one.LabelX, one.Anchor = "100%", "end"
+			}
+		}
+		c.Days = append(c.Days, one)
 	}
 	return c
 }
 
-func round(v float64) float64 { return math.Round(v*100) / 100 }
+// share writes a place in per cent.
+func share(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) + "%" }
 
 // niceStep is the distance between lines: 1, 2 or 5 times a power of ten, four lines or so.
 func niceStep(most int64) int64 {

@@ -278,3 +278,25 @@ func webAddress(text string) string {
 	}
 	return text
 }
+
+// messagePart is a part of a rule's message: a text, or the name of a fact that is filled
+// in where the rule matches.
+type messagePart struct{ Text, Fact string }
+
+// messageParts parts a message at its placeholders.
+func messageParts(message string) []messagePart {
+	var out []messagePart
+	for message != "" {
+		before, rest, found := strings.Cut(message, "{{")
+		name, after, ends := strings.Cut(rest, "}}")
+		if !found || !ends {
+			return append(out, messagePart{Text: message})
+		}
+		if before != "" {
+			out = append(out, messagePart{Text: before})
+		}
+		out = append(out, messagePart{Fact: strings.TrimSpace(name)})
+		message = after
+	}
+	return out
+}

@@ -84,7 +84,7 @@ func (s *Site) functions(w *Words) template.FuncMap {
 			return report.Clean(string(role))
 		},
 		// text makes what cannot be seen in a text from elsewhere visible.
-		"text":   func(v any) string { return report.Clean(fmt.Sprint(v)) },
+		"text":   cleanText,
 		"count":  func(n any) string { return w.write(n) },
 		"size":   report.Size,
 		"iso":    func(t any) string { return at(t).Format(time.RFC3339) },
@@ -96,12 +96,28 @@ func (s *Site) functions(w *Words) template.FuncMap {
 		"span":   func(t any) string { return w.Span(s.now().Sub(at(t))) },
 		"past":   func(t any) bool { return !at(t).After(s.now()) },
 		"static": s.static.path,
-		"dict":   dict,
+		"dict":   dict, "join": strings.Join,
 		// lines is text with its line ends kept.
 		"lines": cleanLines,
+		"parts": messageParts,
 		// web is an address that may be a link, "" for any other.
 		"web": webAddress,
 	}
+}
+
+// cleanText writes a text, or what a pointer to one points to, and makes what cannot be
+// seen in it visible.
+func cleanText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return report.Clean(v)
+	case *string:
+		if v == nil {
+			return ""
+		}
+		return report.Clean(*v)
+	}
+	return report.Clean(fmt.Sprint(v))
 }
 
 func cleanLines(s string) string {

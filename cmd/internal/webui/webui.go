@@ -108,17 +108,9 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // Register registers every page. keys makes tokens and links.
 func (s *Site) Register(mux Mux, keys Keys) {
 	s.keys = keys
-	for _, one := range slices.Concat(s.caseRoutes(), s.submitRoutes(), s.checkRoutes(), s.answerRoutes()) {
+	for _, one := range slices.Concat(s.siteRoutes(), s.queueRoutes(), s.caseRoutes(), s.submitRoutes(), s.checkRoutes(), s.answerRoutes(),
+		s.packRoutes(), s.auditRoutes(), s.overviewRoutes(), s.exceptionRoutes(), s.tokenRoutes(), s.noticeRoutes()) {
 		mux.Handle(one.pattern, s.answer(one.serve))
-	}
-
-	for _, group := range [][]route{
-		s.siteRoutes(), s.queueRoutes(), s.packRoutes(), s.auditRoutes(), s.overviewRoutes(),
-		s.exceptionRoutes(), s.tokenRoutes(), s.noticeRoutes(),
-	} {
-		for _, one := range group {
-			mux.Handle(one.pattern, s.answer(one.serve))
-		}
 	}
 }
 

@@ -69,7 +69,7 @@
     const n = document.querySelectorAll("[data-box]:checked").length;
     said.textContent = said.dataset.chosen.replace("#", n);
     const part = document.querySelector("[data-bulk]");
-    if (part) part.hidden = n === 0;
+    if (part) part.hidden = n === 0 && !part.querySelector("textarea").value;
   }
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-all]")) {
