@@ -137,6 +137,7 @@ func newTab(t *testing.T, browser context.Context, desk string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx)) // a tab lives as long as the context that it was opened with
 	p := &tab{t: t, ctx: ctx, desk: desk}
 	p.do(chromedp.EmulateViewport(1280, 900))
 	return p
@@ -180,7 +181,7 @@ func (p *tab) until(expression string) {
 // open goes to a path of the desk.
 func (p *tab) open(path string) {
 	p.t.Helper()
-	p.do(chromedp.Navigate(p.desk + path))
+	p.leave("location.href = " + quoted(p.desk+path))
 }
 
 // leave does something that leads to another page, and waits for it.
