@@ -171,7 +171,7 @@ func (s *Service) PacksNamed(names []string) ([]policy.Selected, error) {
 // failed, the case comes back with the error.
 func (s *Service) Decide(ctx context.Context, b pipeline.Ballot) (c pipeline.Case, signed *pipeline.Attestation, err error) {
 	if c, err = s.Queue.Desk.Decide(ctx, b); err != nil {
-		return c, nil, err
+		return pipeline.Case{}, nil, err
 	}
 	signed, err = s.Queue.SignWhereDue(ctx, c, s.Signer, b.Actor, s.Now())
 	if err == nil && signed != nil {
