@@ -14,6 +14,12 @@ import (
 	"weighbridge/pipeline"
 )
 
+// Writer is the connection that writes, for a library that keeps tables of its own in the
+// same file, such as a job queue. It is one connection: who holds a transaction of it stops
+// every change, so transactions are short. Tables, indexes and triggers on other tables
+// than ours are left alone by migrations, and are part of a backup.
+func (db *DB) Writer() *sql.DB { return db.writer }
+
 // Backup writes the database as it is at one moment into a new file, readable by its owner
 // only, whatever is written meanwhile. The file appears under its name when it is whole.
 // Errors match [pipeline.ErrUsage] where there is such a file already, and else those of
@@ -25,41 +31,47 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 // Restore makes a database of a backup. It refuses a file that is no whole database of
 // Weighbridge, holds other triggers on our tables than ours, or has an audit log that does
 // not verify; and it never writes over a file. A backup of an older version is brought up
-// to date, the backup itself stays as it is.
+// to date, the backup itself stays as it is. It returns the head of the audit log, to be
+// held against one that was noted before.
 //
 // Errors match [pipeline.ErrUsage] where to exists, or from is a database in use,
 // [pipeline.ErrNotFound] where from is not there, [pipeline.ErrInvalid] and
 // [pipeline.ErrMalformed] where it is no database or damaged, and [pipeline.ErrTampered]
 // where the log does not verify.
-func Restore(ctx context.Context, from, to string) error {
+func Restore(ctx context.Context, from, to string) (pipeline.AuditHead, error) {
 	d, err := sqliteDialect()
 	if err != nil {
-		return err
+		return pipeline.AuditHead{}, err
 	}
-	db := DB{dialect: d}
-	return db.explain("restore the database", place(to, func(part string) error {
+	var head pipeline.AuditHead
+	err = place(to, func(part string) error {
 		if err := copyFile(from, part); err != nil {
 			return err
 		}
-		return examine(ctx, part)
-	}))
+		head, err = examine(ctx, part)
+		return err
+	})
+	var domain *pipeline.Error
+	if err != nil && !errors.As(err, &domain) {
+		err = d.explain("restore the database", err)
+	}
+	return head, err
 }
 
 // examine opens a copy, brings it up to date, and checks that it is whole.
-func examine(ctx context.Context, path string) (err error) {
+func examine(ctx context.Context, path string) (head pipeline.AuditHead, err error) {
 	db, err := Open(ctx, path)
 	if err != nil {
-		return err
+		return head, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.dialect.whole(ctx, db.writer); err != nil {
-		return db.explain("check the backup", err)
+		return head, db.explain("check the backup", err)
 	}
 	if err := db.sameSchema(ctx, path+".schema"); err != nil {
-		return err
+		return head, err
 	}
-	_, err = db.VerifyAudit(ctx, nil)
-	return err
+	return db.VerifyAudit(ctx, nil)
 }
 
 // sameSchema holds tables, indexes and triggers against those of a new database, which is

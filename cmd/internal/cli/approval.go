@@ -79,7 +79,7 @@ EXIT STATUS
 
 // approvalText returns the envelope that show writes.
 func (c *cli) approvalText(ctx context.Context, a *app.App, queue *app.Queue, name string, sign *signing, svr, again bool) ([]byte, error) {
-	id, err := find(ctx, queue, name)
+	id, err := find(ctx, queue.DB, name)
 	if err != nil {
 		return nil, err
 	}
@@ -334,7 +334,7 @@ func tellRevoked(w io.Writer, r revoked) error {
 // before, so that nothing is done by halves for want of a passphrase.
 func (c *cli) revoke(ctx context.Context, a *app.App, queue *app.Queue, name string, ballot pipeline.Ballot, sign *signing) (revoked, error) {
 	out := revoked{Schema: "weighbridge.revoked/1", List: a.Settings.Approvals.Revocations, Approvals: []uuid.UUID{}}
-	id, err := find(ctx, queue, name)
+	id, err := find(ctx, queue.DB, name)
 	if err != nil {
 		return out, err
 	}

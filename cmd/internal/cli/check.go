@@ -90,16 +90,22 @@ report's content_basis says so.
 
 Where a queue and a signing key are named, a case that is cleared, or was approved before, is
 signed where it is not yet.
+` + serverHelp + `
+The desk then reads SOURCE itself, with its own access to the bucket, its own lists and its
+own packs, of which --pack chooses some by name. Only the file that --submission names is read
+here and sent. The report is fetched and written here, in any format.
 ` + exitHelp,
 		Example: `  weighbridge check s3://staging/llama-3-70b/
   weighbridge check ./my-model --pack seed-article --format json
-  weighbridge check ./my-model --report markdown=comment.md --report sarif=weighbridge.sarif`,
+  weighbridge check ./my-model --report markdown=comment.md --report sarif=weighbridge.sarif
+  weighbridge check s3://staging/llama-3-70b/ --server https://desk.example.org --token-file token`,
 		Args: exactly("SOURCE"),
 	}
 	var sign signing
 	j.addFlags(cmd, &c.settings)
 	j.addDayFlag(cmd)
 	sign.add(cmd, &c.settings)
+	c.addServerFlags(cmd.Flags())
 	f := formatFlag(cmd, report.FormatNames()...)
 	var files reportFiles
 	cmd.Flags().Var(&files, "report", "also write the report as FORMAT to FILE, given as FORMAT=FILE; may be repeated")
@@ -108,22 +114,38 @@ signed where it is not yet.
 		if err != nil {
 			return err
 		}
-		w, queue, err := c.weigh(cmd.Context(), run, &sign)
+		remote, err := c.remote(cmd, deskChecks)
 		if err != nil {
 			return err
 		}
-		if queue != nil {
-			defer func() { _ = queue.DB.Close() }()
-		}
-		if err := files.write(&w.Report); err != nil {
+		r, err := c.checked(cmd.Context(), run, remote, &sign)
+		if err != nil {
 			return err
 		}
-		if err := c.writeReport(&w.Report, f); err != nil {
+		if err := files.write(r); err != nil {
 			return err
 		}
-		return exitFor(w.Report.Verdict)
+		if err := c.writeReport(r, f); err != nil {
+			return err
+		}
+		return exitFor(r.Verdict)
 	}
 	return cmd
+}
+
+// checked has a source checked and queued: by a desk where one is named, else here.
+func (c *cli) checked(ctx context.Context, run app.Run, remote *remoteDesk, sign *signing) (*pipeline.Report, error) {
+	if remote != nil {
+		return c.checkedAt(ctx, run, remote)
+	}
+	w, queue, err := c.weigh(ctx, run, sign)
+	if err != nil {
+		return nil, err
+	}
+	if queue != nil {
+		_ = queue.DB.Close()
+	}
+	return &w.Report, nil
 }
 
 // weigh runs a source and queues the case where a queue is named. The queue is opened

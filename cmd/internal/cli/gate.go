@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ func (c *cli) gateCommand() *cobra.Command {
 	var a approvalFlags
 	var sign signing
 	var wait time.Duration
+	var out string
 	cmd := &cobra.Command{
 		Use:   "gate SOURCE",
 		Short: "Let a model through only when it is clear, or approved for these bytes and this submission",
@@ -52,6 +54,10 @@ func (c *cli) gateCommand() *cobra.Command {
 these bytes and this submission: by the content digest with --hash, else by source and pins.
 Without a queue only a clear verdict opens it. Where a trust file is named, the approval must
 also be signed by one of its keys; the gate signs nothing that it did not settle itself.
+
+` + serverHelpGate + `
+With --out the signed approval that opens the gate is written to a new file, and the gate stays
+closed where none is kept.
 
 With --approval no database is needed and no rule is applied: the bytes (or, of a store-bound
 approval, the pins), the submission, the term, the keys and the list of revocations are
@@ -66,12 +72,15 @@ EXIT STATUS
   1   no report could be made
   2   wrong usage`,
 		Example: `  weighbridge gate s3://staging/llama-3-70b/ --db queue.db
+  weighbridge gate s3://staging/llama-3-70b/ --server https://desk.example.org --wait 30m --out approval.json
   weighbridge gate ./llama-3-70b --approval approval.json --key release.pem.pub`,
 		Args: exactly("SOURCE"),
 	}
 	j.addFlags(cmd, &c.settings)
 	a.add(cmd)
 	sign.addPassphrase(cmd)
+	c.addServerFlags(cmd.Flags())
+	cmd.Flags().StringVar(&out, "out", "", "write the signed approval that opens the gate to this new file")
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
 	// SARIF and JUnit tell what rules found, which no approval changes: they are for check.
 	f := formatFlag(cmd, "table", "json", "markdown")
@@ -79,6 +88,8 @@ EXIT STATUS
 		switch {
 		case wait < 0:
 			return usage("--wait takes a duration of zero or more")
+		case a.approval != "" && (out != "" || c.settings.Server != "" || c.settings.TokenFile != ""):
+			return usage("with --approval nobody is asked, and the approval is in hand: leave --server, --token-file and --out out")
 		case a.approval != "" && (wait > 0 || len(j.packs) > 0):
 			return usage("with --approval nothing is judged and nothing is waited for: leave --pack and --wait out")
 		case a.approval == "" && a.key != "":
@@ -86,9 +97,56 @@ EXIT STATUS
 		case a.approval != "":
 			return c.gateByApproval(cmd.Context(), args[0], j.submission, &a, f)
 		}
-		return c.gateByQueue(cmd.Context(), args[0], &j, &a, &sign, wait, f)
+		if out != "" {
+			if _, err := os.Lstat(out); err == nil {
+				return exists(out)
+			}
+		}
+		g := gating{approvalFlags: &a, wait: wait, out: out, format: f}
+		remote, err := c.remote(cmd, deskGate)
+		if err != nil {
+			return err
+		}
+		run, err := j.run(args[0], c.env.Now())
+		if err != nil {
+			return err
+		}
+		if err := c.loadTrust(cmd.Context(), &g); err != nil {
+			return err
+		}
+		if remote != nil {
+			return c.gateByServer(cmd.Context(), run, remote, &g)
+		}
+		return c.gateByQueue(cmd.Context(), run, &sign, &g)
 	}
 	return cmd
+}
+
+// gating is how a gate was asked.
+type gating struct {
+	*approvalFlags
+	revocations *attest.Revocations
+	wait        time.Duration
+	// out is the file to write the signed approval to, "" for none.
+	out    string
+	format *format
+}
+
+// loadTrust reads the trust file that flags or settings name, if any.
+func (c *cli) loadTrust(ctx context.Context, g *gating) error {
+	named, err := c.resolve()
+	if err != nil {
+		return err
+	}
+	g.fill(named.Approvals)
+	if g.trust != "" {
+		g.revocations, err = g.load(ctx, c.env.Now())
+		return err
+	}
+	if g.approvalFlags.revocations != "" {
+		return usage("--revocations is verified with the keys of a trust file: name it with --trust")
+	}
+	return nil
 }
 
 // gateByApproval is the gate that needs no database.
@@ -123,49 +181,46 @@ func (c *cli) gateByApproval(ctx context.Context, source, submission string, a *
 }
 
 // gateByQueue is the gate that asks the database, where one is named.
-func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *approvalFlags, sign *signing, wait time.Duration, f *format) error {
-	run, err := j.run(source, c.env.Now())
-	if err != nil {
-		return err
-	}
-	named, err := c.resolve()
-	if err != nil {
-		return err
-	}
-	a.fill(named.Approvals)
-	var revocations *attest.Revocations
-	if a.trust != "" {
-		if revocations, err = a.load(ctx, c.env.Now()); err != nil {
-			return err
-		}
-	} else if a.revocations != "" {
-		return usage("--revocations is verified with the keys of a trust file: name it with --trust")
-	}
+func (c *cli) gateByQueue(ctx context.Context, run app.Run, sign *signing, g *gating) error {
 	w, queue, err := c.weigh(ctx, run, sign)
 	if err != nil {
 		return err
 	}
+	if queue == nil {
+		return c.gate(ctx, &w.Report, nil, g)
+	}
+	defer func() { _ = queue.DB.Close() }()
+	return c.gate(ctx, &w.Report, &ownQueue{cli: c, queue: queue, sign: sign}, g)
+}
+
+// gate asks the queue, nil for none, whether the artifact of a report may pass.
+func (c *cli) gate(ctx context.Context, r *pipeline.Report, at desk, g *gating) error {
 	ruling := pipeline.Ruling{Kind: pipeline.RulingNone}
-	until := time.Now().Add(wait)
-	if queue != nil {
-		defer func() { _ = queue.DB.Close() }()
-		if ruling, err = await(ctx, queue, &w.Report, wait); err != nil {
+	until := time.Now().Add(g.wait)
+	if at != nil {
+		var err error
+		if ruling, err = await(ctx, at, r, g.wait); err != nil {
 			return err
 		}
 		if ruling.Case != nil {
-			if w.Report.Case, err = refer(ctx, queue, *ruling.Case); err != nil {
+			if r.Case, err = at.refer(ctx, *ruling.Case); err != nil {
 				return err
 			}
 		}
 	}
-	result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)
+	result, exit := decideGate(r.Verdict, ruling, at != nil)
+	var envelope []byte
 	switch {
-	case result.Open && queue != nil && a.trusted != nil:
-		err := a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
+	case result.Open && (at != nil && g.trusted != nil || g.out != ""):
+		var err error
+		envelope, err = g.signedFor(ctx, at, r, ruling, c.env.Now())
 		// It is signed a moment after the vote that a waiting gate waited for.
-		for errors.Is(err, &pipeline.Error{Code: gateNotSigned}) && time.Now().Before(until) && ctx.Err() == nil {
+		for at != nil && errors.Is(err, &pipeline.Error{Code: gateNotSigned}) && time.Now().Before(until) && ctx.Err() == nil {
 			time.Sleep(min(pollEvery, time.Until(until)))
-			err = a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
+			if ruling, err = at.ruling(ctx, pipeline.QueryFor(r)); err != nil {
+				return err
+			}
+			envelope, err = g.signedFor(ctx, at, r, ruling, c.env.Now())
 		}
 		if err != nil {
 			code := refusedAs(err)
@@ -175,51 +230,53 @@ func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *appr
 			result.Open, result.Reason, result.ReasonCode = false, report.FailureOf(err).Message, string(pipeline.ErrorCode(err))
 			exit = status(code)
 		}
-	case queue != nil && (ruling.Kind == pipeline.RulingWaiting || ruling.Kind == pipeline.RulingNone):
-		if err := explain(ctx, queue, &w.Report, ruling, &result); err != nil {
+	case at != nil && (ruling.Kind == pipeline.RulingWaiting || ruling.Kind == pipeline.RulingNone):
+		if err := explain(ctx, at, r, ruling, &result); err != nil {
 			return err
 		}
 	}
-	if err := c.writeGate(&w.Report, result, f); err != nil {
+	if result.Open && g.out != "" {
+		if err := writeNew(g.out, envelope); err != nil {
+			return err
+		}
+	}
+	if err := c.writeGate(r, result, g.format); err != nil {
 		return err
 	}
 	return exit
 }
 
 // signedFor holds the kept signatures of the case that opens the gate against the trusted
-// keys. One that verifies and is about these bytes is enough; else the newest says why.
-func (a *approvalFlags) signedFor(ctx context.Context, queue *app.Queue, r *pipeline.Report, ruling pipeline.Ruling, revocations *attest.Revocations, now time.Time) error {
+// keys. One that verifies and is about these bytes is enough, and is returned; else the
+// newest says why. Where no keys are named, the first one is taken as it is kept.
+func (g *gating) signedFor(ctx context.Context, at desk, r *pipeline.Report, ruling pipeline.Ruling, now time.Time) ([]byte, error) {
 	unsigned := &pipeline.Error{Code: gateNotSigned, Message: "the case is settled, and no signed approval of it is kept", Hint: "weighbridge approval show CASE --key FILE signs it"}
-	if ruling.Case == nil {
-		return unsigned
+	if at == nil || ruling.Case == nil || ruling.Kind != pipeline.RulingApproved && ruling.Kind != pipeline.RulingCleared {
+		return nil, unsigned
 	}
-	history, err := queue.DB.History(ctx, ruling.Case.ID)
+	kept, err := at.envelopes(ctx, ruling)
 	if err != nil {
-		return err
-	}
-	kept, err := queue.DB.AttestationsOf(ctx, ruling.Case.ID)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	why := error(unsigned)
-	for i := len(kept) - 1; i >= 0; i-- {
-		if history.Settled == nil || kept[i].Settled != *history.Settled {
-			continue
-		}
-		e, err := attest.ParseEnvelope(kept[i].Envelope)
+	for _, text := range kept {
+		e, err := attest.ParseEnvelope(text)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		approval, err := a.trusted.VerifyApproval(ctx, e, now, revocations)
+		if g.trusted == nil {
+			return text, nil
+		}
+		approval, err := g.trusted.VerifyApproval(ctx, e, now, g.revocations)
 		if err == nil {
 			_, err = approval.Covers(pipeline.QueryFor(r))
 		}
 		if err == nil {
-			return nil
+			return text, nil
 		}
 		why = err
 	}
-	return why
+	return nil, why
 }
 
 // mostNear is how many cases are looked at to say why no approval covers the bytes.
@@ -228,24 +285,25 @@ const mostNear = 200
 // explain says more closely why no approval covers the bytes: the term has ended, or what
 // was approved is another submission or other bytes. The exit status stays that of the
 // verdict.
-func explain(ctx context.Context, queue *app.Queue, r *pipeline.Report, ruling pipeline.Ruling, result *gateResult) error {
+// A case that the caller may not see explains nothing.
+func explain(ctx context.Context, at desk, r *pipeline.Report, ruling pipeline.Ruling, result *gateResult) error {
 	if ruling.Case != nil {
-		h, err := queue.DB.History(ctx, ruling.Case.ID)
-		if err != nil {
+		h, err := at.History(ctx, ruling.Case.ID)
+		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
 			return err
 		}
-		if at, ended := termEnded(h); ended {
-			result.Reason = "the approval ended at " + at.Format(time.RFC3339) + ", and nobody has approved again"
+		if end, ended := termEnded(h); ended {
+			result.Reason = "the approval ended at " + end.Format(time.RFC3339) + ", and nobody has approved again"
 			result.ReasonCode = string(attest.CodeExpired)
 			return nil
 		}
 	}
-	near, err := queue.DB.Cases(ctx, pipeline.CaseFilter{Source: r.Artifact.Source, Limit: mostNear})
+	near, err := at.Cases(ctx, pipeline.CaseFilter{Source: r.Artifact.Source, Limit: mostNear})
 	if err != nil {
 		return err
 	}
 	if d := r.Artifact.ContentDigest; d != nil {
-		same, err := queue.DB.Cases(ctx, pipeline.CaseFilter{Content: *d, Limit: mostNear})
+		same, err := at.Cases(ctx, pipeline.CaseFilter{Content: *d, Limit: mostNear})
 		if err != nil {
 			return err
 		}
@@ -320,11 +378,11 @@ func (c *cli) writeGate(r *pipeline.Report, result gateResult, f *format) error 
 
 // await asks for the ruling, again and again while a person has to decide and the
 // time lasts.
-func await(ctx context.Context, queue *app.Queue, r *pipeline.Report, wait time.Duration) (pipeline.Ruling, error) {
+func await(ctx context.Context, at gatekeeper, r *pipeline.Report, wait time.Duration) (pipeline.Ruling, error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	for {
-		ruling, err := queue.ApprovalFor(ctx, pipeline.QueryFor(r))
+		ruling, err := at.ruling(ctx, pipeline.QueryFor(r))
 		if err != nil || ruling.Kind != pipeline.RulingWaiting || wait == 0 {
 			return ruling, err
 		}
@@ -332,7 +390,7 @@ func await(ctx context.Context, queue *app.Queue, r *pipeline.Report, wait time.
 		case <-ctx.Done():
 			return ruling, fmt.Errorf("the wait was stopped: %w", context.Cause(ctx))
 		case <-deadline.C:
-			return queue.ApprovalFor(ctx, pipeline.QueryFor(r))
+			return at.ruling(ctx, pipeline.QueryFor(r))
 		case <-time.After(pollEvery):
 		}
 	}
@@ -361,6 +419,10 @@ func decideGate(v pipeline.Verdict, ruling pipeline.Ruling, queued bool) (gateRe
 		result.Open = true
 		result.Reason, result.ReasonCode = "the verdict is clear", gateClear
 		return result, nil
+	case v == pipeline.VerdictClear && ruling.Kind == pipeline.RulingNone:
+		result.Reason = "the verdict is clear, but no case of these bytes is at the desk: what lies at the source may have changed while it was checked"
+		result.ReasonCode = string(attest.CodeNotApproved)
+		return result, status(exitReview)
 	case v == pipeline.VerdictClear:
 		result.Reason = "the verdict is clear, but a person rejected these bytes, asked for changes or revoked an approval, and has not decided again"
 		result.ReasonCode = string(attest.CodeNotApproved)

@@ -28,10 +28,11 @@ func (c *cli) queueCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "queue",
 		Short: "Look at the queue and decide cases",
-		Long:  "Queue lists the cases that wait for people, shows one with its evidence, and records what people decide.\n" + queueExit,
+		Long:  "Queue lists the cases that wait for people, shows one with its evidence, and records what people decide.\n" + serverHelp + queueExit,
 		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	c.addServerFlags(cmd.PersistentFlags())
 	cmd.AddCommand(c.queueList(), c.queueShow(), c.queueClaim(), c.queueComment(), c.queueDecide())
 	return cmd
 }
@@ -51,6 +52,20 @@ func (c *cli) withQueue(ctx context.Context, do func(*app.App, *app.Queue) error
 		return err
 	}
 	return do(a, queue)
+}
+
+// withDesk opens the queue for one command, or names the desk that is asked for it.
+func (c *cli) withDesk(cmd *cobra.Command, sign *signing, do func(desk) error) error {
+	remote, err := c.remote(cmd, deskQueue)
+	if err != nil {
+		return err
+	}
+	if remote != nil {
+		return do(remote)
+	}
+	return c.withQueue(cmd.Context(), func(a *app.App, queue *app.Queue) error {
+		return do(&ownQueue{cli: c, app: a, queue: queue, sign: sign})
+	})
 }
 
 // existingQueue opens a queue that must be there already. done closes it.
@@ -84,8 +99,8 @@ func (c *cli) queueList() *cobra.Command {
 		if err := setFilter(&filter, states, verdicts); err != nil {
 			return err
 		}
-		return c.withQueue(cmd.Context(), func(_ *app.App, queue *app.Queue) error {
-			page, err := queue.DB.Cases(cmd.Context(), filter)
+		return c.withDesk(cmd, &signing{}, func(at desk) error {
+			page, err := at.Cases(cmd.Context(), filter)
 			if err != nil {
 				return err
 			}
@@ -185,7 +200,7 @@ const shortest = 6
 
 // find returns the case that a text names: its id, or the end of the id where that is
 // enough to tell it from the newest thousand.
-func find(ctx context.Context, queue *app.Queue, text string) (uuid.UUID, error) {
+func find(ctx context.Context, in caseLister, text string) (uuid.UUID, error) {
 	if id, err := uuid.Parse(text); err == nil {
 		return id, nil
 	}
@@ -195,7 +210,7 @@ func find(ctx context.Context, queue *app.Queue, text string) (uuid.UUID, error)
 	var found []uuid.UUID
 	filter := pipeline.CaseFilter{Limit: 200}
 	for range 5 {
-		page, err := queue.DB.Cases(ctx, filter)
+		page, err := in.Cases(ctx, filter)
 		if err != nil {
 			return uuid.UUID{}, err
 		}
@@ -234,20 +249,17 @@ func (c *cli) queueShow() *cobra.Command {
 	}
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.withQueue(cmd.Context(), func(_ *app.App, queue *app.Queue) error {
-			id, err := find(cmd.Context(), queue, args[0])
+		return c.withDesk(cmd, &signing{}, func(at desk) error {
+			id, err := find(cmd.Context(), at, args[0])
 			if err != nil {
 				return err
 			}
-			h, err := queue.DB.History(cmd.Context(), id)
+			h, err := at.History(cmd.Context(), id)
 			if err != nil {
 				return err
 			}
-			r, err := queue.DB.Report(cmd.Context(), id)
+			r, err := at.report(cmd.Context(), id)
 			if err != nil {
-				return err
-			}
-			if r.Case, err = refer(cmd.Context(), queue, h.Case); err != nil {
 				return err
 			}
 			if f.json() {
@@ -339,17 +351,14 @@ func history(w io.Writer, h pipeline.CaseHistory) error {
 }
 
 // change runs one change of a case and tells its new state.
-func (c *cli) change(cmd *cobra.Command, name string, do func(*app.App, *app.Queue, uuid.UUID) (pipeline.Case, error), f *format) error {
-	return c.withQueue(cmd.Context(), func(a *app.App, queue *app.Queue) error {
-		id, err := find(cmd.Context(), queue, name)
+func (c *cli) change(cmd *cobra.Command, name string, do func(desk, uuid.UUID) (pipeline.Case, error), f *format) error {
+	return c.withDesk(cmd, &signing{}, func(at desk) error {
+		id, err := find(cmd.Context(), at, name)
 		if err != nil {
 			return err
 		}
-		changed, err := do(a, queue, id)
+		changed, err := do(at, id)
 		if err != nil {
-			return err
-		}
-		if err := c.keepCheckpoint(cmd.Context(), a, queue, &signing{}, nil); err != nil {
 			return err
 		}
 		if f.json() {
@@ -372,12 +381,11 @@ func (c *cli) queueClaim() *cobra.Command {
 	cmd.Flags().BoolVar(&release, "release", false, "let the case go again")
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.change(cmd, args[0], func(a *app.App, queue *app.Queue, id uuid.UUID) (pipeline.Case, error) {
-			req := pipeline.Claim{Case: id, Actor: a.Settings.Who(), TakeOver: takeOver}
+		return c.change(cmd, args[0], func(at desk, id uuid.UUID) (pipeline.Case, error) {
 			if release {
-				return queue.Release(cmd.Context(), req)
+				return at.release(cmd.Context(), id)
 			}
-			return queue.Claim(cmd.Context(), req)
+			return at.claim(cmd.Context(), id, takeOver)
 		}, f)
 	}
 	return cmd
@@ -394,8 +402,8 @@ func (c *cli) queueComment() *cobra.Command {
 	cmd.Flags().StringVar(&text, "comment", "", "the text")
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.change(cmd, args[0], func(a *app.App, queue *app.Queue, id uuid.UUID) (pipeline.Case, error) {
-			return queue.Comment(cmd.Context(), pipeline.Remark{Case: id, Actor: a.Settings.Who(), Text: text})
+		return c.change(cmd, args[0], func(at desk, id uuid.UUID) (pipeline.Case, error) {
+			return at.comment(cmd.Context(), id, text)
 		}, f)
 	}
 	return cmd
@@ -412,7 +420,8 @@ func (c *cli) queueDecide() *cobra.Command {
 votes on it, and nobody votes twice. A block or an inconclusive verdict is approved by two
 people only, each of whom names in the comment the number of parameters that they accept.
 
-The vote that completes an approval signs it, where a signing key is named.
+The vote that completes an approval signs it, where a signing key is named. At a desk it is
+the desk that signs, with its own key.
 
 The reason codes:
   ` + strings.Join(codes(), "\n  ") + `
@@ -438,13 +447,12 @@ The reason codes:
 			end := day.AddDate(0, 0, 1) // the day named is the last one
 			ballot.Until = &end
 		}
-		return c.withQueue(cmd.Context(), func(a *app.App, queue *app.Queue) error {
-			id, err := find(cmd.Context(), queue, args[0])
-			if err != nil {
+		return c.withDesk(cmd, &sign, func(at desk) error {
+			var err error
+			if ballot.Case, err = find(cmd.Context(), at, args[0]); err != nil {
 				return err
 			}
-			ballot.Case, ballot.Actor = id, a.Settings.Who()
-			done, err := c.decide(cmd.Context(), a, queue, ballot, &sign)
+			done, err := at.decide(cmd.Context(), ballot)
 			if err != nil {
 				return err
 			}

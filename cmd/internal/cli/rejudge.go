@@ -265,7 +265,7 @@ EXIT STATUS
 			return err
 		}
 		defer done()
-		id, err := find(cmd.Context(), queue, args[0])
+		id, err := find(cmd.Context(), queue.DB, args[0])
 		if err != nil {
 			return err
 		}

@@ -23,6 +23,8 @@ const (
 	EnvKey           = "WEIGHBRIDGE_KEY"
 	EnvTrust         = "WEIGHBRIDGE_TRUST"
 	EnvRevocations   = "WEIGHBRIDGE_REVOCATIONS"
+	EnvServer        = "WEIGHBRIDGE_SERVER"
+	EnvToken         = "WEIGHBRIDGE_TOKEN" //nolint:gosec // the name of a variable
 )
 
 // Settings is what a call runs with.
@@ -31,6 +33,15 @@ type Settings struct {
 	File string
 	// DB names the queue: a SQLite file. Empty means that nothing is queued.
 	DB string
+	// Server is the URL of the desk that is asked in place of a queue of one's own, ""
+	// for none. It and DB can both be set: [Settings.Remote] says which counts.
+	Server string
+	// TokenFile holds the token that is shown to the server on its one line, Token is the
+	// token itself, from the environment. The file goes before.
+	TokenFile, Token string
+	// chosen is true once a server or a database was named, remote where it was the
+	// server, ambiguous where both were named at once.
+	chosen, remote, ambiguous bool
 	// Actor is who acts, as asserted.
 	Actor string
 	// Lists names the files that parties and models are held against.
@@ -93,9 +104,9 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 	if s.File == "" {
 		s.File = getenv(EnvFile)
 	}
-	if s.DB == "" {
-		s.DB = getenv(EnvDB)
-	}
+	s.chooseDesk(s.Server, s.DB)
+	s.chooseDesk(getenv(EnvServer), getenv(EnvDB))
+	s.Token = getenv(EnvToken)
 	if s.Lists.Screening == "" {
 		s.Lists.Screening = getenv(EnvScreeningList)
 	}
@@ -156,6 +167,27 @@ func (s Settings) releaseFrom(getenv func(string) string) s3.Options {
 		o.Region = s.S3.Region
 	}
 	return o
+}
+
+// chooseDesk takes a server and a database that were named together: by flags, by the
+// environment, or in the file. It is called for what is nearest to the call first, and what
+// is named first counts.
+func (s *Settings) chooseDesk(server, db string) {
+	if !s.chosen && (server != "" || db != "") {
+		s.Server, s.chosen = server, true
+		s.remote, s.ambiguous = db == "", server != "" && db != ""
+	}
+	fill(&s.DB, db)
+}
+
+// Remote reports whether a desk is asked over its API. An error matches
+// [pipeline.ErrUsage] where it is not clear whether that or a database is meant.
+func (s Settings) Remote() (bool, error) {
+	if s.ambiguous {
+		return false, &pipeline.Error{Code: pipeline.CodeUsage, Message: "a server and a database are both named, and only one can hold the queue",
+			Hint: "name one of them: --server URL or --db FILE"}
+	}
+	return s.remote, nil
 }
 
 // RequireDB returns an error that matches [pipeline.ErrUsage] where no queue is named.

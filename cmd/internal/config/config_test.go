@@ -167,3 +167,72 @@ func TestServe_Refuses(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret")
 	}
 }
+
+// What is named nearest to the call says where the queue is: flags, then the environment,
+// then the file. A server and a database named at once are an error of who needs one.
+func TestRemote(t *testing.T) {
+	t.Parallel()
+	const flag, env, inFile = "https://flag.example.org", "https://env.example.org", "https://file.example.org"
+	const both = "server: " + inFile + "\ntoken_file: token\ndb: file.db\n"
+	const served = "server: " + inFile + "\ntoken_file: token\n"
+	tests := []struct {
+		name     string
+		settings config.Settings
+		env      map[string]string
+		file     string
+		server   string
+		db       string
+		remote   bool
+		fails    bool
+		// token is where the token comes from.
+		token string
+	}{
+		{name: "Nothing"},
+		{name: "Flag", settings: config.Settings{Server: flag}, server: flag, remote: true},
+		{name: "FlagBeforeAll", settings: config.Settings{Server: flag}, env: map[string]string{config.EnvServer: env, config.EnvDB: "env.db", config.EnvToken: "from-env"}, file: both,
+			server: flag, db: "env.db", remote: true, token: "from-env"},
+		{name: "DatabaseByFlag", settings: config.Settings{DB: "flag.db"}, env: map[string]string{config.EnvServer: env}, file: served, db: "flag.db"},
+		{name: "SameDatabaseTwice", settings: config.Settings{DB: "x.db"}, env: map[string]string{config.EnvServer: env, config.EnvDB: "x.db"}, db: "x.db"},
+		{name: "BothByFlag", settings: config.Settings{Server: flag, DB: "flag.db"}, server: flag, db: "flag.db", fails: true},
+		{name: "Environment", env: map[string]string{config.EnvServer: env, config.EnvToken: "from-env"}, file: both, server: env, db: "file.db", remote: true, token: "from-env"},
+		{name: "DatabaseByEnvironment", env: map[string]string{config.EnvDB: "env.db"}, file: served, db: "env.db"},
+		{name: "BothByEnvironment", env: map[string]string{config.EnvServer: env, config.EnvDB: "env.db"}, server: env, db: "env.db", fails: true},
+		{name: "File", file: served, server: inFile, remote: true, token: "file"},
+		{name: "FileAndTokenOfTheEnvironment", env: map[string]string{config.EnvToken: "from-env"}, file: served, server: inFile, remote: true, token: "from-env"},
+		{name: "FileAndTokenByFlag", settings: config.Settings{TokenFile: "mine"}, file: served, server: inFile, remote: true, token: "mine"},
+		{name: "TokenOfTheFileIsForItsServer", settings: config.Settings{Server: flag}, file: served, server: flag, remote: true},
+		{name: "BothByFile", file: both, server: inFile, db: "file.db", fails: true, token: "file"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if test.file != "" {
+				test.settings.File = filepath.Join(dir, "wb.yaml")
+				require.NoError(t, os.WriteFile(test.settings.File, []byte(test.file), 0o600))
+			}
+			s, err := test.settings.Resolve(func(name string) string { return test.env[name] })
+			require.NoError(t, err)
+			remote, err := s.Remote()
+			require.Equal(t, test.fails, err != nil)
+			if test.fails {
+				require.ErrorIs(t, err, pipeline.ErrUsage)
+			}
+			require.Equal(t, test.remote, remote)
+			require.Equal(t, test.server, s.Server)
+			if filepath.IsAbs(s.DB) {
+				s.DB = filepath.Base(s.DB)
+			}
+			require.Equal(t, test.db, s.DB)
+			switch test.token {
+			case "file":
+				require.Equal(t, filepath.Join(dir, "token"), s.TokenFile)
+			case "mine":
+				require.Equal(t, "mine", s.TokenFile)
+			default:
+				require.Empty(t, s.TokenFile)
+				require.Equal(t, test.token, s.Token)
+			}
+		})
+	}
+}

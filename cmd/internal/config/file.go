@@ -14,7 +14,7 @@ import (
 // EnvFile names the configuration file.
 const EnvFile = "WEIGHBRIDGE_CONFIG"
 
-const fileHint = "The keys are db, actor, packs (modes, files, lists), screening (list, result, date), directives, signers, approvals (key, trust, revocations), audit (checkpoint_every, folder) and serve."
+const fileHint = "The keys are db, server, token_file, actor, packs (modes, files, lists), screening (list, result, date), directives, signers, approvals (key, trust, revocations), audit (checkpoint_every, folder) and serve."
 
 // Rules says which packs take part, and how.
 type Rules struct {
@@ -29,9 +29,11 @@ type Rules struct {
 
 // file is what a configuration file may say. Paths are from its own folder.
 type file struct {
-	DB    string `yaml:"db"`
-	Actor string `yaml:"actor"`
-	Packs struct {
+	DB        string `yaml:"db"`
+	Server    string `yaml:"server"`
+	TokenFile string `yaml:"token_file"`
+	Actor     string `yaml:"actor"`
+	Packs     struct {
 		Modes map[string]string `yaml:"modes"`
 		Files []string          `yaml:"files"`
 		Lists []string          `yaml:"lists"`
@@ -85,7 +87,11 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 	if err := problems.Err(); err != nil {
 		return s, err
 	}
-	fill(&s.DB, beside(said.DB))
+	s.chooseDesk(said.Server, beside(said.DB))
+	if said.Server != "" && s.Server == said.Server && s.Token == "" {
+		// The file's token is for the file's server.
+		fill(&s.TokenFile, beside(said.TokenFile))
+	}
 	fill(&s.Actor, said.Actor)
 	for name, mode := range modes {
 		if _, given := s.Rules.Modes[name]; !given {
