@@ -73,6 +73,11 @@ var fences = []fence{
 	{"github.com/knadh/...", []string{"cmd/internal/..."}},
 	{"github.com/vbauerster/...", []string{"cmd/internal/..."}},
 	{"github.com/danielgtaylor/...", []string{"cmd/internal/..."}},
+	// Who asks is found out in one place, and the provider of identities is for tests.
+	{"github.com/coreos/...", []string{"cmd/internal/access"}},
+	{"github.com/alexedwards/...", []string{"cmd/internal/access"}},
+	{"github.com/zitadel/...", []string{"cmd/internal/access/*test"}},
+	{"golang.org/x/oauth2/...", []string{"cmd/internal/access"}},
 	// A second reader of safetensors, for fixtures and tests; it needs whole files.
 	{"github.com/nlpodyssey/...", []string{"fixtures/..."}},
 	{"github.com/stretchr/...", []string{"*test"}},
@@ -292,6 +297,10 @@ func TestImports_ViolationsAreNamed(t *testing.T) {
 		"command_to_inspector":       {"weighbridge/cmd/internal/app", "weighbridge/inspectors/weight", "cmd/... may import only"},
 		"command_to_all":             {"weighbridge/cmd/internal/app", "weighbridge/inspectors/all", ""},
 		"command_to_store":           {"weighbridge/cmd/internal/app", "weighbridge/storage/object/s3", ""},
+		"access_to_sign_in":          {"weighbridge/cmd/internal/access", "github.com/coreos/go-oidc/v3/oidc", ""},
+		"pages_to_sign_in":           {"weighbridge/cmd/internal/serve", "golang.org/x/oauth2", "cmd/internal/access"},
+		"access_to_a_provider":       {"weighbridge/cmd/internal/access", "github.com/zitadel/oidc/v3/pkg/op", "cmd/internal/access/*test"},
+		"tests_to_a_provider":        {"weighbridge/cmd/internal/access/accesstest", "github.com/zitadel/oidc/v3/pkg/op", ""},
 		"command_to_attest":          {"weighbridge/cmd/internal/cli", "weighbridge/pipeline/attest", ""},
 		"attest_to_testify":          {"weighbridge/pipeline/attest", "github.com/stretchr/testify/require", `only ["*test"]`},
 		"report_to_dsse":             {"weighbridge/pipeline/report", "github.com/secure-systems-lab/go-securesystemslib/dsse", "pipeline/attest"},

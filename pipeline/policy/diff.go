@@ -93,7 +93,7 @@ func DiffDays(p *Pack, before, after string) []Change {
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		add(r.ID, "in effect", r.standing(before), r.standing(after))
-		add(r.ID, "review", freshness(r.staleOn(before)), freshness(r.staleOn(after)))
+		add(r.ID, "review", freshness(r.StaleOn(before)), freshness(r.StaleOn(after)))
 		for _, list := range r.Lists {
 			if !slices.Contains(lists, list) {
 				lists = append(lists, list)

@@ -33,6 +33,7 @@ const (
 // example is a partial set of facts with what a rule must make of it.
 type example struct {
 	line    int
+	text    string // what stands in the file, cut where it is long
 	on      string // the day it is judged for, "" for one on which nothing has ended
 	want    pipeline.Outcome
 	facts   *pipeline.FactSet
@@ -72,7 +73,7 @@ func (l *loader) examples(node *yaml.Node, what string, file examplesFile, into 
 // example decodes one example: facts by group, measured unless they stand under
 // "declared".
 func (l *loader) example(node *yaml.Node, want pipeline.Outcome) example {
-	e := example{line: node.Line, want: want, facts: &pipeline.FactSet{}}
+	e := example{line: node.Line, text: exampleText(node), want: want, facts: &pipeline.FactSet{}}
 	before := l.problems.Len()
 	d := &factsDecoder{problems: l.problems, entries: map[string]pipeline.FactEntry{}}
 	d.basis = pipeline.BasisMeasured
@@ -102,6 +103,33 @@ func (l *loader) example(node *yaml.Node, want pipeline.Outcome) example {
 	}
 	e.facts = set
 	return e
+}
+
+// maxExampleText bounds what is kept of an example's text, in bytes.
+const maxExampleText = 1000
+
+// exampleText returns an example as it is written, for people. A copy is written: the
+// encoder settles tags in the nodes that it is given, and null would no longer be null.
+func exampleText(node *yaml.Node) string {
+	b, err := yaml.Marshal(copied(node))
+	if err != nil {
+		return ""
+	}
+	text := strings.TrimSpace(string(b))
+	if len(text) > maxExampleText {
+		text = strings.ToValidUTF8(text[:maxExampleText], "") + " …"
+	}
+	return text
+}
+
+// copied returns a node with all below it. Packs have no aliases, so that it ends.
+func copied(node *yaml.Node) *yaml.Node {
+	out := *node
+	out.Content = make([]*yaml.Node, len(node.Content))
+	for i, child := range node.Content {
+		out.Content[i] = copied(child)
+	}
+	return &out
 }
 
 func (l *loader) expectMissing(key, value *yaml.Node, want pipeline.Outcome) []string {
@@ -242,20 +270,51 @@ type TestFailure struct {
 // neither "applies" nor dates take part. The error is not nil only where ctx ends.
 func TestPack(ctx context.Context, pack *Pack) (TestReport, error) {
 	report := TestReport{Pack: pack.Name, Rules: len(pack.Rules), Failures: []TestFailure{}}
+	err := eachExample(ctx, pack, func(rule *Rule, e example, got judgment) {
+		report.Examples++
+		if failure, failed := e.check(rule, got); failed {
+			report.Failures = append(report.Failures, failure)
+		}
+	})
+	return report, err
+}
+
+// Tested is one example of a rule with what it came to.
+type Tested struct {
+	Rule string `json:"rule"`
+	// Line is where the example starts in the pack's file, Text what stands there, cut
+	// after 1,000 bytes.
+	Line int              `json:"line"`
+	Text string           `json:"text"`
+	Want pipeline.Outcome `json:"want"`
+	Got  pipeline.Outcome `json:"got"`
+	// Message says what is wrong, "" where it came out as it says.
+	Message string `json:"message"`
+}
+
+// Examples evaluates the examples as [TestPack] does, and returns each in the order of the
+// pack.
+func Examples(ctx context.Context, pack *Pack) ([]Tested, error) {
+	var out []Tested
+	err := eachExample(ctx, pack, func(rule *Rule, e example, got judgment) {
+		failure, _ := e.check(rule, got)
+		out = append(out, Tested{Rule: rule.ID, Line: e.line, Text: e.text, Want: e.want, Got: got.outcome(), Message: failure.Message})
+	})
+	return out, err
+}
+
+func eachExample(ctx context.Context, pack *Pack, each func(*Rule, example, judgment)) error {
 	for i := range pack.Rules {
 		rule := &pack.Rules[i]
 		for _, e := range rule.body().examples {
-			report.Examples++
 			got, err := e.judge(ctx, rule)
 			if err != nil {
-				return report, err
+				return err
 			}
-			if failure, failed := e.check(rule, got); failed {
-				report.Failures = append(report.Failures, failure)
-			}
+			each(rule, e, got)
 		}
 	}
-	return report, nil
+	return nil
 }
 
 // judge evaluates the example's rule. With a day, the rule's dates take part: it does

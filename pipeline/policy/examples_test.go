@@ -43,3 +43,24 @@ func TestTestPackExplainsFailures(t *testing.T) {
 		{"S-01", 31, pipeline.OutcomeUndetermined, pipeline.OutcomeNotMatched, "expected undetermined, but it came out as not matched"},
 	}, report.Failures)
 }
+
+func TestExamplesTellEachOutcome(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(sound, "      no_match: [{params: {lower: 10}}]", "      no_match: [{params: {lower: 10}}, {params: {lower: 11}}]", 1)
+	pack := loadText(t, text)
+	all, err := policy.Examples(t.Context(), pack)
+	require.NoError(t, err)
+	report, err := policy.TestPack(t.Context(), pack)
+	require.NoError(t, err)
+	require.Len(t, all, report.Examples)
+	require.Equal(t, policy.Tested{Rule: "S-01", Line: 20, Text: "{params: {lower: 11}}", Want: pipeline.OutcomeMatched, Got: pipeline.OutcomeMatched}, all[0])
+	wrong := 0
+	for _, one := range all {
+		if one.Message != "" {
+			wrong++
+			require.NotEqual(t, one.Want, one.Got)
+		}
+	}
+	require.Equal(t, 1, wrong)
+	require.Len(t, report.Failures, 1)
+}

@@ -285,7 +285,7 @@ func (r *Rule) judge(ctx context.Context, v *view) (judgment, error) {
 func (c *caseOf) add(rule *Rule, got judgment) {
 	base := pipeline.Finding{
 		Pack: c.Pack.Name, Rule: rule.ID, Title: rule.Title, Mode: c.Mode, Outcome: got.outcome(),
-		Effect: rule.Effect, Quorum: rule.Quorum, Offices: rule.Offices, Stale: rule.staleOn(c.day), Unverified: rule.Unverified,
+		Effect: rule.Effect, Quorum: rule.Quorum, Offices: rule.Offices, Stale: rule.StaleOn(c.day), Unverified: rule.Unverified,
 		Missing: names(got.missing), ReliedOn: names(got.reliedOn), Cite: rule.Cite,
 	}
 	switch got.truth {
@@ -327,7 +327,7 @@ func (c *caseOf) addQuestion(open judgment, held []*Rule, accept pipeline.Basis)
 	for _, rule := range held {
 		f.Effect = strongest(effects, f.Effect, rule.Effect)
 		f.Quorum = strongest(quorums, f.Quorum, rule.Quorum)
-		f.Stale = f.Stale || rule.staleOn(c.day)
+		f.Stale = f.Stale || rule.StaleOn(c.day)
 	}
 	for _, name := range names(append(open.missing, open.reliedOn...)) {
 		if !pipeline.Measurable(name) {

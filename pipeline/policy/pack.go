@@ -181,9 +181,9 @@ func (r *Rule) activeOn(day string) bool {
 	return (r.From == "" || r.From <= day) && (r.To == "" || day <= r.To)
 }
 
-// staleOn tells whether the rule, or a list that it looks into, is past the day it was
+// StaleOn tells whether the rule, or a list that it looks into, is past the day it was
 // to be reviewed by.
-func (r *Rule) staleOn(day string) bool {
+func (r *Rule) StaleOn(day string) bool {
 	until, _ := r.freshUntil()
 	return until != "" && day > until
 }

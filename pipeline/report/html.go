@@ -367,6 +367,13 @@ func pageOf(r *pipeline.Report) htmlPage {
 		p.Reasons = items("Beside the rules", len(r.Reasons), "reason", func(i int) line { return said(r.Reasons[i]) })
 	}
 	p.Glance = glances(r)
+	p.Sections = sectionsOf(r)
+	return p
+}
+
+// sectionsOf lists the sections in which something stands.
+func sectionsOf(r *pipeline.Report) []section {
+	var out []section
 	for _, s := range []section{
 		{"weight", "Weight", weightBlocks(r)},
 		{"architecture", "Architecture", architectureBlocks(r)},
@@ -384,10 +391,10 @@ func pageOf(r *pipeline.Report) htmlPage {
 		{"run", "Rules and run", runBlocks(r)},
 	} {
 		if len(s.Blocks) > 0 {
-			p.Sections = append(p.Sections, s)
+			out = append(out, s)
 		}
 	}
-	return p
+	return out
 }
 
 // lastOf is the last part of a source: the model's own name.

@@ -59,7 +59,10 @@ func (db *DB) VerifyAudit(ctx context.Context, earlier *pipeline.AuditHead) (pip
 		if err := v.decisions(ctx, r); err != nil {
 			return err
 		}
-		return v.attestations(ctx, r)
+		if err := v.attestations(ctx, r); err != nil {
+			return err
+		}
+		return v.exceptions(ctx, r)
 	})
 	return v.head, err
 }
@@ -69,8 +72,8 @@ type verifier struct {
 	head    pipeline.AuditHead
 	earlier *pipeline.AuditHead
 	// opened, decided and attested count the events that begin a case, record a vote, and
-	// record a signed approval.
-	opened, decided, attested int64
+	// record a signed approval; granted and ended those that grant and end an exception.
+	opened, decided, attested, granted, ended int64
 }
 
 func (v *verifier) log(ctx context.Context, r *queries.Queries) error {
@@ -115,6 +118,10 @@ func (v *verifier) event(row queries.AuditEvent) error {
 		v.decided++
 	case pipeline.EventAttested:
 		v.attested++
+	case pipeline.EventExceptionGranted:
+		v.granted++
+	case pipeline.EventExceptionEnded:
+		v.ended++
 	case pipeline.EventOpened, pipeline.EventCleared:
 		if said := readData(e.Data); said.Version == 1 {
 			v.opened++
@@ -138,6 +145,8 @@ type data struct {
 	Decision json.RawMessage `json:"decision"`
 	// Attestation is that of a signed approval.
 	Attestation json.RawMessage `json:"attestation"`
+	// Exception is that which was granted, or ended.
+	Exception json.RawMessage `json:"exception"`
 }
 
 // readData reads what an event says. What cannot be read says nothing, and then

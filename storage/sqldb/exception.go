@@ -139,6 +139,43 @@ func (db *DB) RestingOn(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error) 
 	return out, err
 }
 
+// exceptions holds every exception against the events that grant and end it.
+func (v *verifier) exceptions(ctx context.Context, r *queries.Queries) error {
+	after, count, ended := "", int64(0), int64(0)
+	for {
+		rows, err := r.ExceptionEvents(ctx, after, auditBatch)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			after = row.Exception.ID
+			e, err := exceptionFrom(row.Exception)
+			over := e.EndedAt != nil
+			e.EndedAt, e.EndedBy = nil, ""
+			if err != nil || !grants(row.GrantedData, e) || over && !grants(row.EndedData, e) {
+				return tampered(fmt.Sprintf("the exception %s is not as the audit log records it", row.Exception.ID))
+			}
+			count++
+			if over {
+				ended++
+			}
+		}
+		if len(rows) < auditBatch {
+			break
+		}
+	}
+	if count != v.granted || ended != v.ended {
+		return tampered(fmt.Sprintf("the audit log grants %d exceptions and ends %d of them, and the database holds %d and %d", v.granted, v.ended, count, ended))
+	}
+	return nil
+}
+
+// grants reports whether an event names an exception as it is.
+func grants(data *string, e pipeline.Exception) bool {
+	is, err := pipeline.CanonicalJSON(e)
+	return err == nil && data != nil && string(is) == string(readData([]byte(*data)).Exception)
+}
+
 func exceptionFrom(r queries.Exception) (pipeline.Exception, error) {
 	var p parser
 	e := pipeline.Exception{ID: p.id(r.ID), Pack: r.Pack, Rule: r.Rule, Scope: r.Scope, Owner: r.Owner, Reason: pipeline.ReasonCode(r.Reason),

@@ -162,8 +162,8 @@ func TestAppendOnly(t *testing.T) {
 	path := filled(t)
 	raw(t, path, "INSERT INTO blobs VALUES ('d', 1, x'00')",
 		"INSERT INTO exhibits SELECT 'x', id, 'n', 'text/plain', 1, 'd', 'sub', 'asserted', created_at, NULL FROM cases LIMIT 1",
-		"INSERT INTO comments SELECT 'x', id, 'sub', 'asserted', 'text', created_at, NULL FROM cases LIMIT 1",
-		"INSERT INTO exceptions (id, pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, audit_seq) VALUES ('x', 'p', 'r', 's', 'o', 'other', 'c', 'u', 'b', 'k', '[]', 'a', 1)")
+		"INSERT INTO comments SELECT 'x', id, 'sub', 'asserted', 'text', created_at, NULL FROM cases LIMIT 1")
+	except(t, path)
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
@@ -195,7 +195,47 @@ func TestAppendOnly(t *testing.T) {
 	defer func() { require.NoError(t, again.Close()) }()
 	head, err := again.VerifyAudit(t.Context(), nil)
 	require.NoError(t, err)
-	require.Equal(t, int64(9), head.Count)
+	require.Equal(t, int64(10), head.Count)
+}
+
+// except grants an exception, which is one event.
+func except(t *testing.T, path string) {
+	t.Helper()
+	db := open(t, path)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	e := pipeline.Exception{ID: uuid.Must(uuid.NewV7()), Pack: "p", Rule: "r", Scope: "s3://b/", Owner: "lena", Reason: pipeline.ReasonOther, Comment: "c",
+		Until: now.Add(time.Hour), By: sqldbtest.Person("lena"), At: now}
+	data, err := pipeline.CanonicalJSON(map[string]any{"exception": e})
+	require.NoError(t, err)
+	require.NoError(t, db.AddException(t.Context(), e, pipeline.AuditEvent{ID: uuid.Must(uuid.NewV7()), Time: now, Actor: e.By, Kind: pipeline.EventExceptionGranted, Data: data}))
+	require.NoError(t, db.Close())
+}
+
+// An exception that was prolonged, ended, taken away or added beside the log shows.
+func TestVerifyAudit_FindsTamperingWithExceptions(t *testing.T) {
+	t.Parallel()
+	unlock := []string{"DROP TRIGGER exceptions_end_once", "DROP TRIGGER exceptions_no_delete"}
+	tests := []struct{ name, statement, text string }{
+		{"Prolonged", "UPDATE exceptions SET until_at = '2999-01-01T00:00:00.000000Z'", "is not as the audit log records it"},
+		{"Widened", "UPDATE exceptions SET scope = 's3://'", "is not as the audit log records it"},
+		{"Ended", "UPDATE exceptions SET ended_at = at, ended_by = 'x'", "is not as the audit log records it"},
+		{"EndedByAnotherEvent", "UPDATE exceptions SET ended_at = at, ended_by = 'x', ended_seq = audit_seq", "ends 0 of them, and the database holds 1 and 1"},
+		{"Gone", "DELETE FROM exceptions", "the database holds 0 and 0"},
+		{"Added", "INSERT INTO exceptions SELECT 'x', pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, 1, ended_at, ended_by, ended_seq FROM exceptions", "is not as the audit log records it"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := filled(t)
+			except(t, path)
+			raw(t, path, append(slices.Clone(unlock), test.statement)...)
+			db := open(t, path)
+			defer func() { require.NoError(t, db.Close()) }()
+			_, err := db.VerifyAudit(t.Context(), nil)
+			require.ErrorIs(t, err, pipeline.ErrTampered)
+			require.ErrorContains(t, err, test.text)
+		})
+	}
 }
 
 // A signed approval that was changed, taken away or added beside the log shows.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"weighbridge/pipeline"
 )
@@ -20,19 +21,32 @@ func CheckDev(listen string) error {
 }
 
 func loopback(host string) bool {
-	if host == "localhost" {
+	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// localHost reports whether a request was made to a name of this machine. A page from
-// elsewhere whose name was made to lead here asks for its own name.
-func localHost(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host = r.Host
+// fromHere reports whether a request reached a loopback address of this machine, and asked
+// for it by a loopback name and its port. A page from elsewhere whose name was made to
+// lead here (DNS rebinding) asks for that name. Where the server does not say which
+// address was reached ([http.LocalAddrContextKey]), the answer is no.
+func fromHere(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
 	}
-	return loopback(host)
+	reached, port, err := net.SplitHostPort(local.String())
+	if err != nil || !loopback(reached) {
+		return false
+	}
+	host, asked, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host, asked = strings.Trim(r.Host, "[]"), "80"
+		if r.TLS != nil {
+			asked = "443"
+		}
+	}
+	return loopback(host) && asked == port
 }

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/hashicorp/go-hclog"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"weighbridge/pipeline"
 )
@@ -28,20 +30,30 @@ type Options struct {
 	Tokens   pipeline.TokenBook
 	Sessions pipeline.SessionBook
 	Links    pipeline.LinkBook
-	Logger   hclog.Logger
-	Now      func() time.Time
-	// PublicURL is how browsers reach the desk: scheme, host and port.
+	// Logger is told what was refused, without secrets; nil for nobody.
+	Logger hclog.Logger
+	Now    func() time.Time
+	// PublicURL is how browsers reach the desk: scheme, host and port. Cookies ask for
+	// encryption unless it is plain HTTP to this machine.
 	PublicURL *url.URL
-	// Dev signs one person in, DevName, on this machine only.
+	// Dev signs one person in, DevName, on this machine only: a request must have reached a
+	// loopback address, as [http.Server] tells by [http.LocalAddrContextKey], and have
+	// asked for a loopback name with that port.
 	Dev     bool
 	DevName string
 	// Proxies are asked for the client's address.
 	Proxies Proxies
-	// Refused answers for pages, [PlainRefusal] where it is nil.
+	// Refused answers for pages, [PlainRefusal] where it is nil. Who asks is in the
+	// request's context where that is known ([Of]).
 	Refused Refused
-	// Local are further sources of forms that a browser may be sent to: the identity
-	// provider's, as scheme and host.
+	// FormTargets are the origins that a form may lead to beside this desk's own: the
+	// identity provider's ([Provider.Origin]).
 	FormTargets []string
+}
+
+// loopback reports whether browsers reach the desk without encryption, on this machine.
+func (o Options) loopback() bool {
+	return o.PublicURL != nil && o.PublicURL.Scheme == "http" && loopback(o.PublicURL.Hostname())
 }
 
 // Mux lets callers through to handlers. Register every route of [Table], then ask
@@ -49,12 +61,19 @@ type Options struct {
 type Mux struct {
 	o        Options
 	mux      *http.ServeMux
+	outer    http.Handler
 	table    map[string]Route
 	seen     map[string]bool
-	sessions *sessions
-	failures *limiter
-	starts   *limiter
+	sessions *scs.SessionManager
 	csp      string
+
+	starts     *limiter
+	badSignIns *wrong
+	badTokens  *wrong
+	badLinks   *wrong
+	forged     *seldom
+	// good are digests of tokens and links that counted when they were last shown.
+	good *lru.Cache[pipeline.Digest, struct{}]
 }
 
 // NewMux returns a mux without handlers.
@@ -62,14 +81,26 @@ func NewMux(o Options) *Mux {
 	if o.Refused == nil {
 		o.Refused = PlainRefusal
 	}
-	m := &Mux{o: o, mux: http.NewServeMux(), table: map[string]Route{}, seen: map[string]bool{}, sessions: newSessions(o),
-		failures: newLimiter(o.Now, failureRate, failureBurst, failureTotal), starts: newLimiter(o.Now, startRate, startBurst, startTotal),
+	if o.DevName == "" {
+		o.DevName = "developer"
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	m := &Mux{o: o, mux: http.NewServeMux(), table: map[string]Route{}, seen: map[string]bool{}, good: cache[pipeline.Digest, struct{}](mostSecrets),
+		starts: newLimiter(o.Now, startLimits), badSignIns: newWrong(o, "sign-ins are refused"), badTokens: newWrong(o, "tokens are refused"),
+		badLinks: newWrong(o, "links are refused"), forged: newSeldom(o, "requests from other sites are refused"),
 		csp: strings.Join([]string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
 			"form-action " + strings.Join(append([]string{"'self'"}, o.FormTargets...), " "), "frame-ancestors 'none'", "base-uri 'none'"}, "; ")}
+	m.sessions = newSessions(o, func(w http.ResponseWriter, r *http.Request, err error) {
+		o.Logger.Error("a session could not be read or kept", "id", w.Header().Get(RequestIDHeader), "error", err)
+		m.refuse(w, r, http.StatusServiceUnavailable, &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "sessions cannot be read at the moment", Hint: "try again"})
+	})
 	for _, row := range Table() {
 		m.table[row.Pattern] = row
 	}
 	m.mux.Handle("/", http.HandlerFunc(m.unknown))
+	m.outer = m.protect(m.mux)
 	return m
 }
 
@@ -104,12 +135,14 @@ func (m *Mux) Complete() error {
 	return errors.New("routes without a handler: " + strings.Join(missing, ", "))
 }
 
-// ServeHTTP serves without what [Mux.Handler] puts around; adapters of routers ask for it.
-func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+// Handler returns the desk's handler, which is the mux itself.
+func (m *Mux) Handler() http.Handler { return m }
 
-// Handler returns the desk's handler: request ids and security headers, then protection
+// ServeHTTP implements [http.Handler]: request ids and security headers, then protection
 // against forged requests from other sites, then the routes.
-func (m *Mux) Handler() http.Handler {
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.outer.ServeHTTP(w, r) }
+
+func (m *Mux) protect(next http.Handler) http.Handler {
 	forged := http.NewCrossOriginProtection()
 	if m.o.PublicURL != nil {
 		// A proxy may ask for another host than the browser did.
@@ -118,10 +151,10 @@ func (m *Mux) Handler() http.Handler {
 		}
 	}
 	forged.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.o.Logger.Info("a request from another site was refused", "id", w.Header().Get(RequestIDHeader), "path", LogPath(r))
+		m.forged.say("id", w.Header().Get(RequestIDHeader), "path", LogPath(r))
 		m.refuse(w, r, http.StatusForbidden, &pipeline.Error{Code: pipeline.CodeForbidden, Message: "the request came from another site", Hint: "open the desk's own page and try again"})
 	}))
-	next := forged.Handler(m.mux)
+	inner := forged.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set(RequestIDHeader, rand.Text())
@@ -131,18 +164,17 @@ func (m *Mux) Handler() http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		if m.secure() {
+		if m.o.PublicURL != nil && m.o.PublicURL.Scheme == "https" {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		if m.o.Dev && !localHost(r) {
+		if m.o.Dev && !fromHere(r) {
+			m.forged.say("id", h.Get(RequestIDHeader), "host", r.Host)
 			m.refuse(w, r, http.StatusForbidden, &pipeline.Error{Code: pipeline.CodeForbidden, Message: "with --dev the desk answers to this machine's own name only", Hint: "open it as http://127.0.0.1 or http://localhost with its port"})
 			return
 		}
-		next.ServeHTTP(w, r)
+		inner.ServeHTTP(w, r)
 	})
 }
-
-func (m *Mux) secure() bool { return m.o.PublicURL != nil && m.o.PublicURL.Scheme == "https" }
 
 func (m *Mux) unknown(w http.ResponseWriter, r *http.Request) {
 	m.refuse(w, r, http.StatusNotFound, &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no such page", Hint: "begin at the queue"})
@@ -150,10 +182,6 @@ func (m *Mux) unknown(w http.ResponseWriter, r *http.Request) {
 
 // guard lets those through whom a route names.
 func (m *Mux) guard(row Route, h http.Handler) http.Handler {
-	limit := row.Body
-	if limit == 0 {
-		limit = bodyDefault
-	}
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, err := m.identify(r, row)
 		if err != nil {
@@ -164,24 +192,39 @@ func (m *Mux) guard(row Route, h http.Handler) http.Handler {
 			m.turnAway(w, r, row, who)
 			return
 		}
-		if !row.Public {
+		if !row.Public || row.signsIn() {
 			w.Header().Set("Cache-Control", "no-store")
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
-		h.ServeHTTP(w, r.WithContext(With(r.Context(), who)))
+		r = r.WithContext(With(r.Context(), who))
+		if r.ContentLength > row.bound() {
+			m.refuse(w, r, http.StatusRequestEntityTooLarge, &pipeline.Error{Code: pipeline.CodeOverLimit,
+				Message: fmt.Sprintf("the request is larger than the %d MiB that are taken here", row.bound()>>20), Hint: "send less"})
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, row.bound())
+		h.ServeHTTP(w, r)
 	})
-	if row.Link || row.Public && !strings.HasPrefix(path(row.Pattern), "/sign-in/") {
+	loaded := m.sessions.LoadAndSave(inner)
+	switch {
+	case row.signsIn():
+		return loaded
+	case row.Link, row.Public:
 		return inner
 	}
-	loaded := m.sessions.LoadAndSave(inner)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" {
+		if bears(r) {
 			inner.ServeHTTP(w, r) // who shows a token has no rights of a cookie
 			return
+		}
+		if row.Quiet {
+			r = r.WithContext(quietly(r.Context()))
 		}
 		loaded.ServeHTTP(w, r)
 	})
 }
+
+// bears reports whether a request says by itself who asks, in whatever way.
+func bears(r *http.Request) bool { return len(r.Header.Values("Authorization")) > 0 }
 
 // identify finds out who asks.
 func (m *Mux) identify(r *http.Request, row Route) (Identity, error) {
@@ -190,7 +233,7 @@ func (m *Mux) identify(r *http.Request, row Route) (Identity, error) {
 		return Identity{}, nil
 	case row.Link:
 		return m.byLink(r)
-	case r.Header.Get("Authorization") != "":
+	case bears(r):
 		return m.byToken(r)
 	case m.o.Dev:
 		return Identity{Dev: true, Actor: pipeline.Actor{Name: m.o.DevName, Known: pipeline.KnownDev, Roles: pipeline.DeskRoles()}}, nil
@@ -202,16 +245,32 @@ func (m *Mux) identify(r *http.Request, row Route) (Identity, error) {
 func (m *Mux) turnAway(w http.ResponseWriter, r *http.Request, row Route, who Identity) {
 	if who.Known() {
 		m.o.Logger.Info("a request was refused", "id", w.Header().Get(RequestIDHeader), "actor", who.Actor.Name, "route", row.Pattern)
-		m.refuse(w, r, http.StatusForbidden, &pipeline.Error{Code: pipeline.CodeForbidden,
+		m.refuse(w, r.WithContext(With(r.Context(), who)), http.StatusForbidden, &pipeline.Error{Code: pipeline.CodeForbidden,
 			Message: fmt.Sprintf("%s may not do this", who.Actor.Name), Hint: "it asks for one of the roles: " + roleList(row.Roles)})
 		return
 	}
-	if !row.API() && r.Method == http.MethodGet {
-		http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-		return
+	if !row.API() {
+		if r.Header.Get("HX-Request") == "true" {
+			// A part of a page is asked for: the whole page must go to the sign-in.
+			w.Header().Set("HX-Redirect", signInPath(pageOf(r)))
+		} else if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			http.Redirect(w, r, signInPath(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="weighbridge"`)
 	m.refuse(w, r, http.StatusUnauthorized, &pipeline.Error{Code: pipeline.CodeDenied, Message: "it is not known who asks", Hint: "sign in, or show a token"})
+}
+
+// signInPath is where to sign in, to go on at next.
+func signInPath(next string) string { return "/sign-in?next=" + url.QueryEscape(LocalPath(next)) }
+
+// pageOf is the page that asks for a part of itself.
+func pageOf(r *http.Request) string {
+	page, err := url.Parse(r.Header.Get("HX-Current-URL"))
+	if err != nil {
+		return "/"
+	}
+	return page.RequestURI()
 }
 
 func roleList(roles []pipeline.ActorRole) string {
@@ -222,12 +281,6 @@ func roleList(roles []pipeline.ActorRole) string {
 	return strings.Join(out, ", ")
 }
 
-// limited is a refusal for having asked too often.
-type limited struct{ after time.Duration }
-
-// Error says what happened.
-func (limited) Error() string { return "too many requests" }
-
 func statusOf(err error) int {
 	var slow limited
 	switch {
@@ -237,7 +290,7 @@ func statusOf(err error) int {
 		return http.StatusUnauthorized
 	case errors.Is(err, pipeline.ErrNotFound):
 		return http.StatusNotFound
-	case errors.Is(err, pipeline.ErrForbidden), errors.Is(err, pipeline.ErrConflict):
+	case errors.Is(err, pipeline.ErrForbidden):
 		return http.StatusForbidden
 	case errors.Is(err, pipeline.ErrUnavailable):
 		return http.StatusServiceUnavailable
@@ -250,10 +303,16 @@ func statusOf(err error) int {
 func (m *Mux) refuse(w http.ResponseWriter, r *http.Request, status int, why error) {
 	var slow limited
 	if errors.As(why, &slow) {
-		w.Header().Set("Retry-After", fmt.Sprint(int(slow.after.Seconds())+1))
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", slow.header())
 		why = &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "too many wrong tries from this address", Hint: "wait a little, then try again"}
 	}
-	if status == http.StatusInternalServerError {
+	switch status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="weighbridge"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	case http.StatusInternalServerError:
 		m.o.Logger.Error("a caller could not be known", "id", w.Header().Get(RequestIDHeader), "error", why)
 		why = &pipeline.Error{Code: pipeline.CodeInternal, Message: "something went wrong", Hint: "the log says what, under request " + w.Header().Get(RequestIDHeader)}
 	}
@@ -290,13 +349,3 @@ func PlainRefusal(w http.ResponseWriter, _ *http.Request, status int, why error)
 	}
 	http.Error(w, text, status)
 }
-
-// LogPath returns the path of a request for a log, without what is secret in it.
-func LogPath(r *http.Request) string {
-	if strings.HasPrefix(r.URL.Path, answerPrefix) {
-		return answerPrefix + "…"
-	}
-	return r.URL.Path
-}
-
-const answerPrefix = "/answer/"

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"weighbridge/pipeline"
 )
@@ -20,7 +20,7 @@ const (
 	sessionLife = 12 * time.Hour
 )
 
-// What a session holds.
+// What a session holds: whose it is, or what a sign-in began with.
 const (
 	sessionAccount  = "account"
 	sessionState    = "state"
@@ -29,29 +29,18 @@ const (
 	sessionNext     = "next"
 )
 
-type sessions struct{ *scs.SessionManager }
-
-func newSessions(o Options) *sessions {
-	s := scs.New()
-	if unused, ok := s.Store.(*memstore.MemStore); ok {
-		unused.StopCleanup()
+// newSessions returns the manager of sessions. failed answers where one cannot be read or
+// kept.
+func newSessions(o Options, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
+	cookie := scs.SessionCookie{Name: "__Host-weighbridge", Secure: true, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if o.loopback() {
+		// The prefix binds the cookie to this host and to encryption (RFC 6265bis, 4.1.3.2),
+		// which there is none of on one's own machine.
+		cookie.Name, cookie.Secure = "weighbridge", false
 	}
-	s.Store = &sessionStore{book: o.Sessions, now: o.Now, told: map[pipeline.Digest]told{}}
-	s.IdleTimeout, s.Lifetime = sessionIdle, sessionLife
-	s.Cookie.Name, s.Cookie.Persist = "weighbridge", false
-	if o.PublicURL != nil && o.PublicURL.Scheme == "https" {
-		// The prefix binds the cookie to this host and to encryption (RFC 6265bis, 4.1.3).
-		s.Cookie.Name, s.Cookie.Secure = "__Host-weighbridge", true
-	}
-	s.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		o.Logger.Error("a session could not be read or kept", "id", w.Header().Get(RequestIDHeader), "error", err)
-		refused := o.Refused
-		if refused == nil {
-			refused = PlainRefusal
-		}
-		refused(w, r, http.StatusServiceUnavailable, &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "sessions cannot be read at the moment", Hint: "try again"})
-	}
-	return &sessions{s}
+	// Not by scs.New, which starts a store in memory with a goroutine of its own.
+	return &scs.SessionManager{IdleTimeout: sessionIdle, Lifetime: sessionLife, Cookie: cookie, Codec: scs.GobCodec{}, ErrorFunc: failed,
+		Store: &sessionStore{book: o.Sessions, now: o.Now, told: cache[pipeline.Digest, told](mostSessions), ended: cache[pipeline.Digest, struct{}](mostSessions)}}
 }
 
 // bySession returns who signed in with this browser. Roles are those of the account now.
@@ -74,15 +63,24 @@ func (m *Mux) bySession(ctx context.Context) (Identity, error) {
 	return Identity{Account: &account, Actor: pipeline.Actor{Name: account.Name, Known: pipeline.KnownSignedIn, Roles: account.Roles}}, nil
 }
 
+type quietKey struct{}
+
+// quietly returns a context in which a request does not make its session last longer:
+// nobody need sit before a page that asks by itself.
+func quietly(ctx context.Context) context.Context { return context.WithValue(ctx, quietKey{}, true) }
+
 // sessionStore keeps sessions in the book under a digest of their token.
 type sessionStore struct {
 	book pipeline.SessionBook
 	now  func() time.Time
-
-	mu sync.Mutex
 	// told is what the book was told last, so that a request that only makes a session
 	// last longer need not write each time.
-	told map[pipeline.Digest]told
+	told *lru.Cache[pipeline.Digest, told]
+
+	mu sync.Mutex // held while the book is written
+	// ended are sessions that were ended lately. A request that began before that must not
+	// bring one back when it is done.
+	ended *lru.Cache[pipeline.Digest, struct{}]
 }
 
 type told struct {
@@ -90,12 +88,8 @@ type told struct {
 	until time.Time
 }
 
-const (
-	// enough is how much longer a session must last before that is written.
-	enough = 5 * time.Minute
-	// mostTold bounds what is remembered.
-	mostTold = 10_000
-)
+// enough is how much longer a session must last before that is written.
+const enough = 5 * time.Minute
 
 var _ scs.CtxStore = (*sessionStore)(nil)
 
@@ -108,23 +102,23 @@ func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool,
 
 // CommitCtx implements [scs.CtxStore].
 func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte, until time.Time) error {
+	if quiet, _ := ctx.Value(quietKey{}).(bool); quiet {
+		return nil
+	}
 	key := keyOf(token)
 	is := told{data: pipeline.DigestBytes(data), until: until}
+	if was, known := s.told.Get(key); known && was.data == is.data && until.Sub(was.until) < enough {
+		return nil
+	}
 	s.mu.Lock()
-	was, known := s.told[key]
-	s.mu.Unlock()
-	if known && was.data == is.data && until.Sub(was.until) < enough {
+	defer s.mu.Unlock()
+	if s.ended.Contains(key) {
 		return nil
 	}
 	if err := s.book.PutSession(ctx, key, data, until); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.told) >= mostTold {
-		clear(s.told)
-	}
-	s.told[key] = is
+	s.told.Add(key, is)
 	return nil
 }
 
@@ -132,20 +126,25 @@ func (s *sessionStore) CommitCtx(ctx context.Context, token string, data []byte,
 func (s *sessionStore) DeleteCtx(ctx context.Context, token string) error {
 	key := keyOf(token)
 	s.mu.Lock()
-	delete(s.told, key)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.told.Remove(key)
+	s.ended.Add(key, struct{}{})
 	return s.book.EndSession(ctx, key)
 }
 
 // Find implements [scs.Store].
 func (s *sessionStore) Find(token string) ([]byte, bool, error) {
-	return s.FindCtx(context.Background(), token)
+	return nil, false, errNoContext(token)
 }
 
 // Commit implements [scs.Store].
-func (s *sessionStore) Commit(token string, data []byte, until time.Time) error {
-	return s.CommitCtx(context.Background(), token, data, until)
-}
+func (s *sessionStore) Commit(token string, _ []byte, _ time.Time) error { return errNoContext(token) }
 
 // Delete implements [scs.Store].
-func (s *sessionStore) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
+func (s *sessionStore) Delete(token string) error { return errNoContext(token) }
+
+// errNoContext says that only the methods with a context are there; the manager of
+// sessions prefers them.
+func errNoContext(string) error {
+	return &pipeline.Error{Code: pipeline.CodeInternal, Message: "sessions are read and kept with a context only"}
+}

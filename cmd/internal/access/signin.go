@@ -1,12 +1,14 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,14 +28,36 @@ type ProviderOptions struct {
 	RedirectURL string
 	// Scopes are asked for beside openid, profile and email.
 	Scopes []string
-	// NameClaim names the actor, "email" where it is "". RolesClaim holds roles, "roles"
-	// where it is ""; dots lead into objects, as in realm_access.roles.
+	// NameClaim names the actor. Where it is "", that is the email, unless the provider says
+	// that it is not verified, or where there is none the preferred_username.
+	// RolesClaim holds roles, "roles" where it is "". In both, dots lead into objects, as in
+	// realm_access.roles.
 	NameClaim, RolesClaim string
 	// Roles maps values of that claim to roles and offices. Where it is empty, values that
-	// are roles of the desk mean themselves.
+	// are roles of the desk mean themselves; where it is not, a provider's own "admin" is
+	// none here unless it is named.
 	Roles map[string][]pipeline.ActorRole
-	// Client asks the provider; nil is one with a time limit.
+	// Client asks the provider; nil is one with a time limit. Answers are read up to 1 MiB.
 	Client *http.Client
+}
+
+// answerMost bounds what is read of one answer of the provider, in bytes.
+const answerMost = 1 << 20
+
+// bounded cuts answers off.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := b.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	answer.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(answer.Body, answerMost), answer.Body}
+	return answer, nil
 }
 
 // Provider is an identity provider: OpenID Connect Core 1.0, code flow, with PKCE (RFC
@@ -45,18 +69,26 @@ type Provider struct {
 	oauth    oauth2.Config
 }
 
-// Discover asks the provider for its configuration. An error matches
-// [pipeline.ErrUnavailable].
+// Discover asks the provider for its configuration (OpenID Connect Discovery 1.0). An
+// error matches [pipeline.ErrUnavailable] where it does not answer or names another issuer,
+// and [pipeline.ErrUsage] where it would be asked without encryption over a network.
 func Discover(ctx context.Context, o ProviderOptions) (*Provider, error) {
-	if o.Client == nil {
-		o.Client = &http.Client{Timeout: 15 * time.Second}
-	}
-	if o.NameClaim == "" {
-		o.NameClaim = "email"
+	issuer, err := url.Parse(o.Issuer)
+	if err != nil || issuer.Scheme != "https" && (issuer.Scheme != "http" || !loopback(issuer.Hostname())) {
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the issuer is no https address", Hint: "write it as the provider does, such as https://id.example.org"}
 	}
 	if o.RolesClaim == "" {
 		o.RolesClaim = "roles"
 	}
+	client := http.Client{Timeout: 15 * time.Second}
+	if o.Client != nil {
+		client = *o.Client
+	}
+	if client.Transport == nil {
+		client.Transport = http.DefaultTransport
+	}
+	client.Transport = bounded{client.Transport}
+	o.Client = &client
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, o.Client), o.Issuer)
 	if err != nil {
 		return nil, &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "the identity provider does not tell its configuration", Err: err,
@@ -76,20 +108,23 @@ func (p *Provider) Origin() string {
 	return u.Scheme + "://" + u.Host
 }
 
-// RegisterSignIn registers the routes of signing in and out. Failed is told why somebody
-// could not be signed in, and answers. A desk of one person has no provider: nil sends to
-// the queue.
+// RegisterSignIn registers the routes of signing in and out. Why somebody could not be
+// signed in is told to [Options.Refused], which answers. A desk of one person has no
+// provider: nil sends to the queue.
 func (m *Mux) RegisterSignIn(p *Provider) {
 	m.HandleFunc("GET /sign-in/start", func(w http.ResponseWriter, r *http.Request) { m.start(w, r, p) })
 	m.HandleFunc("GET /sign-in/callback", func(w http.ResponseWriter, r *http.Request) { m.callback(w, r, p) })
 	m.HandleFunc("POST /sign-out", m.signOut)
 }
 
+// nextMost bounds where to go after signing in, in bytes.
+const nextMost = 2 << 10
+
 // LocalPath returns where to go after signing in: a path of this desk, "/" for anything
 // else.
 func LocalPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+	if err != nil || len(next) > nextMost || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
 		strings.ContainsAny(next, "\\\r\n\t") || strings.HasPrefix(u.Path, "/sign-in") {
 		return "/"
 	}
@@ -103,12 +138,10 @@ func (m *Mux) start(w http.ResponseWriter, r *http.Request, p *Provider) {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return
 	}
-	from := m.o.Proxies.Client(r)
-	if wait := m.starts.blocked(from); wait > 0 {
+	if wait := m.starts.take(m.o.Proxies.Client(r)); wait > 0 {
 		m.refuse(w, r, http.StatusTooManyRequests, limited{wait})
 		return
 	}
-	m.starts.take(from)
 	state, nonce, verifier := rand.Text(), rand.Text(), oauth2.GenerateVerifier()
 	ctx := r.Context()
 	for key, value := range map[string]string{sessionState: state, sessionNonce: nonce, sessionVerifier: verifier, sessionNext: next} {
@@ -123,42 +156,43 @@ func (m *Mux) callback(w http.ResponseWriter, r *http.Request, p *Provider) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	from := m.o.Proxies.Client(r)
-	if wait := m.failures.blocked(from); wait > 0 {
-		m.refuse(w, r, http.StatusTooManyRequests, limited{wait})
-		return
-	}
 	account, next, err := m.signIn(r, p)
-	if err != nil {
-		m.failures.take(from)
-		m.o.Logger.Info("a sign-in was refused", "id", w.Header().Get(RequestIDHeader), "address", from, "reason", reason(err))
-		m.refuse(w, r, http.StatusForbidden, err)
-		return
+	if err == nil {
+		// A new token, so that whoever planted the old one has nothing.
+		err = m.sessions.RenewToken(r.Context())
 	}
-	// A new token, so that whoever planted the old one has nothing.
-	if err := m.sessions.RenewToken(r.Context()); err != nil {
-		m.refuse(w, r, http.StatusInternalServerError, err)
+	if err != nil {
+		m.refuseSignIn(w, r, err)
 		return
 	}
 	m.sessions.Put(r.Context(), sessionAccount, account.ID.String())
-	m.o.Logger.Info("signed in", "actor", account.Name, "roles", roleList(account.Roles))
+	m.o.Logger.Info("signed in", "id", w.Header().Get(RequestIDHeader), "actor", account.Name, "roles", roleList(account.Roles))
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// reason is what a log says of a refused sign-in: our own words, nothing of the tokens.
-func reason(err error) string {
+// refuseSignIn answers somebody who is not signed in. What the browser did wrong is
+// counted; that the provider or the database does not answer is nobody's guess.
+func (m *Mux) refuseSignIn(w http.ResponseWriter, r *http.Request, err error) {
 	var own *pipeline.Error
-	if errors.As(err, &own) {
-		return own.Message
+	if errors.As(err, &own) && own.Code == pipeline.CodeForbidden {
+		// The message is ours, and the cause is scrubbed: neither holds a part of a token.
+		pairs := []any{"id", w.Header().Get(RequestIDHeader), "reason", own.Message}
+		if own.Err != nil {
+			pairs = append(pairs, "cause", own.Err)
+		}
+		err = m.badSignIns.refuse(m.o.Proxies.Client(r), err, pairs...)
+	} else {
+		m.o.Logger.Error("nobody can sign in", "id", w.Header().Get(RequestIDHeader), "error", err)
 	}
-	return "a fault"
+	m.refuse(w, r, statusOf(err), err)
 }
 
 func refusal(message string, err error) error {
 	return &pipeline.Error{Code: pipeline.CodeForbidden, Message: message, Hint: "begin again at /sign-in", Err: err}
 }
 
-// signIn verifies what the provider says and keeps the account.
+// signIn verifies what the provider says (OpenID Connect Core 1.0, 3.1.2.7 and 3.1.3.7)
+// and keeps the account. What the browser began with counts once.
 func (m *Mux) signIn(r *http.Request, p *Provider) (pipeline.Account, string, error) {
 	ctx := r.Context()
 	none := pipeline.Account{}
@@ -168,101 +202,152 @@ func (m *Mux) signIn(r *http.Request, p *Provider) (pipeline.Account, string, er
 	switch {
 	case state == "":
 		return none, "", refusal("this browser did not begin to sign in here, or took too long", nil)
-	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) != 1:
+	case !same(q.Get("state"), state), q.Has("iss") && q.Get("iss") != p.o.Issuer: // RFC 9207
 		return none, "", refusal("the identity provider answered another request than this browser's", nil)
 	case q.Get("error") != "":
-		return none, "", refusal("the identity provider refused", nil)
+		return none, "", refusal("the identity provider refused", fmt.Errorf("it says %.40q", q.Get("error")))
 	}
 	ctx = oidc.ClientContext(ctx, p.o.Client)
 	tokens, err := p.oauth.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
-		return none, "", refusal("the identity provider did not take its own answer back", scrubbed(err))
+		return none, "", notTaken(err)
 	}
-	raw, _ := tokens.Extra("id_token").(string)
-	idToken, err := p.verifier.Verify(ctx, raw)
+	idToken, err := p.verify(ctx, tokens, nonce)
 	if err != nil {
-		return none, "", refusal("what the identity provider says of who you are does not verify", scrubbed(err))
-	}
-	if nonce == "" || subtle.ConstantTimeCompare([]byte(idToken.Nonce), []byte(nonce)) != 1 {
-		return none, "", refusal("the identity provider answered another request than this browser's", nil)
+		return none, "", err
 	}
 	claims, err := p.claims(ctx, idToken, tokens)
 	if err != nil {
-		return none, "", refusal("what the identity provider says of who you are cannot be read", scrubbed(err))
+		return none, "", err
 	}
 	account, err := p.account(idToken, claims, m.o.Now())
 	if err != nil {
 		return none, "", err
 	}
-	account, err = m.o.Accounts.SignIn(r.Context(), account)
+	kept, err := m.o.Accounts.SignIn(r.Context(), account)
 	if errors.Is(err, pipeline.ErrConflict) {
 		return none, "", &pipeline.Error{Code: pipeline.CodeForbidden, Message: fmt.Sprintf("the name %s belongs to another account or machine", account.Name),
-			Hint: "the operator of the desk must say which of the two keeps it", Err: err}
+			Hint: "the operator of the desk must say which of the two keeps it"}
 	}
-	return account, LocalPath(next), err
+	return kept, LocalPath(next), err
 }
 
-// scrubbed drops the cause's text, which may hold parts of tokens.
-func scrubbed(err error) error {
-	var retrieve *oauth2.RetrieveError
-	if errors.As(err, &retrieve) {
-		return fmt.Errorf("it answered %q", retrieve.ErrorCode)
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// notTaken says why the provider gave no tokens for its code: because it would not, or
+// because it did not answer.
+func notTaken(err error) error {
+	var said *oauth2.RetrieveError
+	if errors.As(err, &said) && said.Response.StatusCode < http.StatusInternalServerError {
+		return refusal("the identity provider did not take its own answer back", fmt.Errorf("it says %.40q", said.ErrorCode))
 	}
+	return &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "the identity provider does not answer", Hint: "try again in a while"}
+}
+
+// verify checks the id token: signature, issuer, audience, expiry, nonce, the party that it
+// was made for, and that it belongs to the access token.
+func (p *Provider) verify(ctx context.Context, tokens *oauth2.Token, nonce string) (*oidc.IDToken, error) {
+	const message = "what the identity provider says of who you are does not verify"
+	raw, _ := tokens.Extra("id_token").(string)
+	idToken, err := p.verifier.Verify(ctx, raw)
+	if err != nil {
+		return nil, refusal(message, scrubbed(err))
+	}
+	var party struct {
+		AuthorizedParty *string `json:"azp"`
+	}
+	if err := idToken.Claims(&party); err != nil {
+		return nil, refusal(message, errors.New("its authorised party is no text"))
+	}
+	switch {
+	case nonce == "" || !same(idToken.Nonce, nonce):
+		return nil, refusal("the identity provider answered another request than this browser's", errors.New("the nonce is another"))
+	case party.AuthorizedParty != nil && *party.AuthorizedParty != p.o.ClientID, len(idToken.Audience) > 1 && party.AuthorizedParty == nil:
+		return nil, refusal(message, errors.New("it was made for another client"))
+	case idToken.AccessTokenHash != "" && idToken.VerifyAccessToken(tokens.AccessToken) != nil:
+		return nil, refusal(message, errors.New("it belongs to another access token"))
+	case idToken.Subject == "" || len(idToken.Subject) > 255: // OpenID Connect Core 1.0, 2
+		return nil, refusal(message, errors.New("it has no subject of 1 to 255 characters"))
+	}
+	return idToken, nil
+}
+
+// scrubbed says why an id token does not verify, without the library's text, which may
+// hold parts of it.
+func scrubbed(err error) error {
 	var expired *oidc.TokenExpiredError
 	if errors.As(err, &expired) {
 		return errors.New("it has expired")
 	}
-	return nil
+	return errors.New("its signature, issuer or audience is wrong")
 }
 
-// claims returns those of the id token, and where the roles are not among them those of
-// the provider's user info as well.
+// claims returns those of the id token, and where name or roles are not among them those
+// of the provider's user info as well.
 func (p *Provider) claims(ctx context.Context, idToken *oidc.IDToken, tokens *oauth2.Token) (map[string]any, error) {
+	const message = "what the identity provider says of who you are cannot be read"
 	var claims map[string]any
 	if err := idToken.Claims(&claims); err != nil {
-		return nil, err
+		return nil, refusal(message, nil)
 	}
-	if lookUp(claims, p.o.RolesClaim) != nil && claims[p.o.NameClaim] != nil || p.provider.UserInfoEndpoint() == "" {
+	name := cmp.Or(p.o.NameClaim, "email")
+	complete := lookUp(claims, p.o.RolesClaim) != nil && lookUp(claims, name) != nil && (name != "email" || claims["email_verified"] != nil)
+	if complete || p.provider.UserInfoEndpoint() == "" {
 		return claims, nil
 	}
 	info, err := p.provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
 	if err != nil {
-		return claims, nil //nolint:nilerr // what the id token says is enough, or it will be missing
-	}
-	if info.Subject != idToken.Subject {
-		return nil, errors.New("the user info is about another subject")
+		return nil, &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "the identity provider does not say who you are", Hint: "try again in a while"}
 	}
 	var more map[string]any
-	if err := info.Claims(&more); err != nil {
-		return nil, err
+	if info.Subject != idToken.Subject || info.Claims(&more) != nil {
+		return nil, refusal(message, errors.New("the user info is about another subject"))
 	}
-	for name, value := range claims {
-		more[name] = value
-	}
+	maps.Copy(more, claims)
 	return more, nil
 }
+
+// displayMost bounds the name that pages show, in bytes.
+const displayMost = 200
 
 // account is who the claims speak of.
 func (p *Provider) account(idToken *oidc.IDToken, claims map[string]any, now time.Time) (pipeline.Account, error) {
 	now = now.UTC().Truncate(time.Microsecond)
-	a := pipeline.Account{Issuer: idToken.Issuer, Subject: idToken.Subject, Roles: p.roles(lookUp(claims, p.o.RolesClaim)), CreatedAt: now, SeenAt: now}
-	a.Name, _ = lookUp(claims, p.o.NameClaim).(string)
-	if p.o.NameClaim == "email" {
-		if verified, said := claims["email_verified"]; said && verified != true && verified != "true" {
-			return a, refusal("the identity provider has not verified your address", nil)
-		}
+	name, err := p.name(claims)
+	if err != nil {
+		return pipeline.Account{}, err
 	}
-	if a.Name == "" {
-		return a, refusal(fmt.Sprintf("the identity provider does not say your %s", p.o.NameClaim), nil)
+	if err := checkName(pipeline.Actor{Name: name, Known: pipeline.KnownSignedIn}); err != nil {
+		return pipeline.Account{}, refusal("the name that the identity provider gives you cannot be used here", err)
 	}
-	if err := (pipeline.Actor{Name: a.Name, Known: pipeline.KnownSignedIn}).Validate(); err != nil {
-		return a, refusal("the name that the identity provider gives you cannot be used here", err)
-	}
-	a.Display, _ = claims["name"].(string)
-	if len(a.Display) > 200 {
-		a.Display = ""
+	a := pipeline.Account{Issuer: idToken.Issuer, Subject: idToken.Subject, Name: name, Roles: p.roles(lookUp(claims, p.o.RolesClaim)), CreatedAt: now, SeenAt: now}
+	if display, _ := claims["name"].(string); len(display) <= displayMost && printable(display) {
+		a.Display = display
 	}
 	return a, nil
+}
+
+// name is the actor's name.
+func (p *Provider) name(claims map[string]any) (string, error) {
+	claim := cmp.Or(p.o.NameClaim, "email")
+	name, _ := lookUp(claims, claim).(string)
+	if name != "" && claim == "email" {
+		if verified, said := claims["email_verified"]; said && verified != true && verified != "true" {
+			return "", refusal("the identity provider has not verified your address", nil)
+		}
+	}
+	if name == "" && p.o.NameClaim == "" {
+		claim = "preferred_username"
+		name, _ = claims[claim].(string)
+		// People choose it themselves, so that it must not pass for a verified address.
+		if strings.Contains(name, "@") {
+			return "", refusal("the identity provider gives you a name like an address, and says of no address that it is yours", nil)
+		}
+	}
+	if name == "" {
+		return "", refusal("the identity provider does not say your "+claim, nil)
+	}
+	return name, nil
 }
 
 // roles reads the claim of roles: a text, or a list of texts.
@@ -303,15 +388,12 @@ func lookUp(claims map[string]any, name string) any {
 		}
 		at = object[part]
 	}
-	if n, ok := at.(json.Number); ok {
-		return n.String()
-	}
 	return at
 }
 
 // signOut ends the session.
 func (m *Mux) signOut(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") == "" {
+	if !bears(r) {
 		if err := m.sessions.Destroy(r.Context()); err != nil {
 			m.refuse(w, r, http.StatusInternalServerError, err)
 			return

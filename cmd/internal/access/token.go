@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -18,15 +20,27 @@ import (
 )
 
 // TokenPrefix begins every token, so that scanners for lost secrets recognise one: it is
-// followed by 32 random bytes and the CRC-32 of that text, in hexadecimal.
+// followed by 32 random bytes in base64url, an underscore, and the CRC-32 (IEEE) of all
+// that stands before it in hexadecimal: wb_[A-Za-z0-9_-]{43}_[0-9a-f]{8}.
 const TokenPrefix = "wb_"
 
 // TokenMost is the longest term of a token.
 const TokenMost = 366 * 24 * time.Hour
 
+// TokensMost is how many tokens of one's own may count at a time.
+const TokensMost = 100
+
+const (
+	secretBytes = 32
+	// secretLength is that of a secret in text.
+	secretLength = 43
+	// tokenLength adds the prefix, an underscore and the checksum.
+	tokenLength = len(TokenPrefix) + secretLength + 1 + 8
+)
+
 // newSecret returns a secret of 256 bits in text.
 func newSecret() string {
-	random := make([]byte, 32)
+	random := make([]byte, secretBytes)
 	_, _ = rand.Read(random) // never fails
 	return base64.RawURLEncoding.EncodeToString(random)
 }
@@ -40,8 +54,8 @@ func newToken() string {
 // returns the digest that it is kept under. The secret has 256 random bits: a fast digest
 // is enough.
 func tokenDigest(token string) (pipeline.Digest, bool) {
-	i := strings.LastIndexByte(token, '_')
-	if i < 0 || len(token) > 200 || !strings.HasPrefix(token, TokenPrefix) || token[i+1:] != fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(token[:i]))) {
+	const body = len(TokenPrefix) + secretLength
+	if len(token) != tokenLength || !strings.HasPrefix(token, TokenPrefix) || token[body:] != fmt.Sprintf("_%08x", crc32.ChecksumIEEE([]byte(token[:body]))) {
 		return "", false
 	}
 	return pipeline.DigestBytes([]byte(token)), true
@@ -60,74 +74,137 @@ type Wanted struct {
 const labelMax = 100
 
 // MakeToken makes a token for who asks, or for a machine, and returns its secret, which is
-// kept nowhere. Errors match [pipeline.ErrUsage], [pipeline.ErrForbidden] and
-// [pipeline.ErrConflict].
+// kept nowhere. Errors match [pipeline.ErrUsage], [pipeline.ErrForbidden],
+// [pipeline.ErrOverLimit] where one has [TokensMost] already, and [pipeline.ErrConflict]
+// where a machine is named as somebody is.
 func (m *Mux) MakeToken(ctx context.Context, who Identity, wanted Wanted) (pipeline.Token, string, error) {
 	now := m.o.Now().UTC().Truncate(time.Microsecond)
-	t := pipeline.Token{Label: strings.TrimSpace(wanted.Label), Actor: who.Actor.Name, CreatedBy: who.Actor.Name, CreatedAt: now,
-		ExpiresAt: now.Add(wanted.Term).Truncate(time.Microsecond), Roles: wanted.Roles}
-	bad := func(message, hint string) (pipeline.Token, string, error) {
-		return t, "", &pipeline.Error{Code: pipeline.CodeUsage, Message: message, Hint: hint}
+	t := pipeline.Token{Label: strings.TrimSpace(wanted.Label), CreatedBy: who.Actor.Name, CreatedAt: now,
+		ExpiresAt: now.Add(wanted.Term).Truncate(time.Microsecond), Roles: slices.Compact(slices.Sorted(slices.Values(wanted.Roles)))}
+	may, err := m.bearer(ctx, &t, who, wanted.Machine)
+	if err != nil {
+		return pipeline.Token{}, "", err
 	}
-	may := who.Actor.Roles
+	if err := checkToken(t, wanted.Term, may); err != nil {
+		return pipeline.Token{}, "", err
+	}
+	if t.ID, err = uuid.NewV7(); err != nil {
+		return pipeline.Token{}, "", fmt.Errorf("make an id: %w", err)
+	}
+	secret := newToken()
+	if err := m.o.Tokens.AddToken(ctx, t, pipeline.DigestBytes([]byte(secret)), who.Actor); err != nil {
+		return pipeline.Token{}, "", err
+	}
+	return t, secret, nil
+}
+
+// bearer names whom the token speaks for, and returns the roles that it may have.
+func (m *Mux) bearer(ctx context.Context, t *pipeline.Token, who Identity, machine string) ([]pipeline.ActorRole, error) {
+	forbidden := func(message, hint string) ([]pipeline.ActorRole, error) {
+		return nil, &pipeline.Error{Code: pipeline.CodeForbidden, Message: message, Hint: hint}
+	}
 	switch {
 	case who.Token != nil:
-		return t, "", &pipeline.Error{Code: pipeline.CodeForbidden, Message: "a token cannot make another", Hint: "sign in and make it there"}
-	case wanted.Machine != "" && !who.Actor.Has(pipeline.RoleAdmin):
-		return t, "", &pipeline.Error{Code: pipeline.CodeForbidden, Message: "only an admin makes tokens for machines"}
-	case wanted.Machine != "":
-		may, t.Actor = pipeline.MachineRoles(), wanted.Machine
+		return forbidden("a token cannot make another", "sign in and make it there")
+	case machine != "":
+		if !who.Actor.Has(pipeline.RoleAdmin) {
+			return forbidden("only an admin makes tokens for machines", "ask for one")
+		}
+		t.Actor = machine
+		return pipeline.MachineRoles(), checkName(pipeline.Actor{Name: machine, Known: pipeline.KnownToken})
 	case who.Account == nil:
-		return bad("a token of one's own needs an account", "with --dev make one for a machine")
-	default:
-		t.Account = &who.Account.ID
+		return forbidden("a token of one's own needs an account", "with --dev make one for a machine")
 	}
-	if t.Label == "" || len(t.Label) > labelMax {
-		return bad(fmt.Sprintf("say in at most %d bytes what the token is for", labelMax), "")
+	t.Actor, t.Account = who.Actor.Name, &who.Account.ID
+	own, err := m.TokensOf(ctx, Identity{Account: who.Account})
+	if err != nil {
+		return nil, err
 	}
-	if err := (pipeline.Actor{Name: t.Actor, Known: pipeline.KnownToken}).Validate(); err != nil {
-		return t, "", err
+	live := 0
+	for _, other := range own {
+		if other.Valid(t.CreatedAt) {
+			live++
+		}
 	}
-	if wanted.Term <= 0 || wanted.Term > TokenMost {
+	if live >= TokensMost {
+		return nil, &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("you have %d tokens that count", live), Hint: "revoke one that is not used any more"}
+	}
+	return who.Actor.Roles, nil
+}
+
+// checkToken returns an error that matches [pipeline.ErrUsage] where the token asks for
+// more than it may have.
+func checkToken(t pipeline.Token, term time.Duration, may []pipeline.ActorRole) error {
+	bad := func(message, hint string) error {
+		return &pipeline.Error{Code: pipeline.CodeUsage, Message: message, Hint: hint}
+	}
+	has := "it can have: " + roleList(may)
+	switch {
+	case t.Label == "" || len(t.Label) > labelMax || !printable(t.Label):
+		return bad(fmt.Sprintf("say in at most %d bytes what the token is for", labelMax), "letters, digits and punctuation in one line")
+	case term <= 0 || term > TokenMost:
 		return bad("a token lasts between a moment and a year", "")
+	case len(t.Roles) == 0:
+		return bad("the token would have no role", has)
 	}
 	for _, role := range t.Roles {
 		if !slices.Contains(may, role) {
-			return bad(fmt.Sprintf("the token cannot have the role %s", role), "it can have: "+roleList(may))
+			return bad(fmt.Sprintf("the token cannot have the role %q", role), has)
 		}
 	}
-	if len(t.Roles) == 0 {
-		return bad("the token would have no role", "it can have: "+roleList(may))
-	}
-	var err error
-	if t.ID, err = uuid.NewV7(); err != nil {
-		return t, "", fmt.Errorf("make an id: %w", err)
-	}
-	secret := newToken()
-	return t, secret, m.o.Tokens.AddToken(ctx, t, pipeline.DigestBytes([]byte(secret)), who.Actor)
+	return nil
 }
 
-// TokensOf returns the tokens that somebody may see: an admin all, others their own.
+// checkName returns an error that matches [pipeline.ErrUsage] where a person or a machine
+// cannot be named so: see [pipeline.Actor.Validate]. The names of Weighbridge itself and of
+// those who hold links are theirs.
+func checkName(a pipeline.Actor) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	link := pipeline.Actor{Name: linkName}.Key()
+	if a.Same(pipeline.SystemActor()) || strings.HasPrefix(a.Key(), link) {
+		return &pipeline.Error{Code: pipeline.CodeUsage, Message: fmt.Sprintf("nobody can be named %q: the audit log means somebody else by it", a.Name)}
+	}
+	return nil
+}
+
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// mostTokens bounds a list of tokens.
+const mostTokens = 1000
+
+// TokensOf returns the tokens that somebody may see, the newest 1,000 at most: an admin
+// all, others their own.
 func (m *Mux) TokensOf(ctx context.Context, who Identity) ([]pipeline.Token, error) {
-	const most = 500
 	switch {
 	case who.Actor.Has(pipeline.RoleAdmin):
-		return m.o.Tokens.Tokens(ctx, nil, most)
+		return m.o.Tokens.Tokens(ctx, nil, mostTokens)
 	case who.Account != nil:
-		return m.o.Tokens.Tokens(ctx, &who.Account.ID, most)
+		return m.o.Tokens.Tokens(ctx, &who.Account.ID, mostTokens)
 	}
 	return nil, nil
 }
 
-// RevokeToken ends a token that somebody may see. The error matches
-// [pipeline.ErrNotFound] for any other.
+// RevokeToken ends a token: an admin ends any, others their own, and a token itself.
+// The error matches [pipeline.ErrNotFound] for any other.
 func (m *Mux) RevokeToken(ctx context.Context, who Identity, id uuid.UUID) error {
-	list, err := m.TokensOf(ctx, who)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(list, func(t pipeline.Token) bool { return t.ID == id }) {
-		return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no such token"}
+	if !who.Actor.Has(pipeline.RoleAdmin) && (who.Token == nil || who.Token.ID != id) {
+		// Whoever makes a thousand tokens in a row may see one of them no more, but it is
+		// still theirs.
+		const many = 100 * mostTokens
+		var own []pipeline.Token
+		if who.Account != nil {
+			var err error
+			if own, err = m.o.Tokens.Tokens(ctx, &who.Account.ID, many); err != nil {
+				return err
+			}
+		}
+		if !slices.ContainsFunc(own, func(t pipeline.Token) bool { return t.ID == id }) {
+			return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no such token"}
+		}
 	}
 	return m.o.Tokens.RevokeToken(ctx, id, who.Actor, m.o.Now())
 }
@@ -141,27 +218,44 @@ func errBadToken() error {
 // byToken returns who a token speaks for. Wrong ones are counted by address.
 func (m *Mux) byToken(r *http.Request) (Identity, error) {
 	from := m.o.Proxies.Client(r)
-	if wait := m.failures.blocked(from); wait > 0 {
+	digest, formed := shown(r)
+	if !formed {
+		return Identity{}, m.badTokens.refuse(from, errBadToken(), "path", LogPath(r))
+	}
+	if wait := m.badTokens.wait(from); wait > 0 && !m.good.Contains(digest) {
 		return Identity{}, limited{wait}
 	}
-	who, err := m.token(r)
-	if errors.Is(err, pipeline.ErrDenied) {
-		m.failures.take(from)
-		m.o.Logger.Info("a token was refused", "address", from, "path", LogPath(r))
+	who, err := m.token(r, digest)
+	switch {
+	case errors.Is(err, pipeline.ErrDenied):
+		m.good.Remove(digest)
+		return Identity{}, m.badTokens.refuse(from, err, "path", LogPath(r))
+	case err != nil:
+		return Identity{}, err
 	}
-	return who, err
+	m.good.Add(digest, struct{}{})
+	return who, nil
+}
+
+// shown returns the digest of the token that a request shows (RFC 6750, 2.1). It is false
+// where that is none of ours, or not the only one.
+func shown(r *http.Request) (pipeline.Digest, bool) {
+	said := r.Header.Values("Authorization")
+	if len(said) != 1 {
+		return "", false
+	}
+	scheme, text, _ := strings.Cut(said[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return tokenDigest(strings.TrimSpace(text))
 }
 
 // touchEvery is how exact the time of a token's last use is.
 const touchEvery = time.Minute
 
-func (m *Mux) token(r *http.Request) (Identity, error) {
+func (m *Mux) token(r *http.Request, digest pipeline.Digest) (Identity, error) {
 	ctx := r.Context()
-	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	digest, formed := tokenDigest(text)
-	if !ok || !formed {
-		return Identity{}, errBadToken()
-	}
 	t, err := m.o.Tokens.TokenBySecret(ctx, digest)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return Identity{}, errBadToken()

@@ -118,7 +118,11 @@ func (a *App) Weigh(ctx context.Context, run Run) (*pipeline.Weighing, error) {
 		return nil, err
 	}
 	e.Readers, e.Derivers, e.Observer, e.Limits = all.Readers(), all.Derivers(all.Options{Trust: trust}), a.Observer, engine.Limits{Concurrency: Concurrency}
-	req := engine.Request{Source: src, AsOf: run.AsOf, Keep: run.Keep, Hash: run.Hash, SubmissionName: filepath.Base(run.Submission),
+	declaredIn := "submission"
+	if run.Submission != "" {
+		declaredIn = filepath.Base(run.Submission)
+	}
+	req := engine.Request{Source: src, AsOf: run.AsOf, Keep: run.Keep, Hash: run.Hash, SubmissionName: declaredIn,
 		ParseSubmission: func(text []byte) (*pipeline.Submission, error) {
 			return submission.Load(bytes.NewReader(text), pipeline.SubmissionName)
 		}}

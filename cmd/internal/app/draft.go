@@ -100,3 +100,41 @@ func plain(word string) string {
 		return r
 	}, word)
 }
+
+// Drafted is what a submitter needs to know before they declare something.
+type Drafted struct {
+	submission.Template
+	// Source is the source in its one way of writing.
+	Source string
+	// Questions are what the rules will ask, with a submission that states nothing yet.
+	Questions []report.Question
+	Report    pipeline.Report
+}
+
+// Draft looks at a source and says what it shows of itself and what the configured rules
+// will ask. Nothing is recorded. Errors are those of [Service.Ask] and [App.Weigh].
+func (s *Service) Draft(ctx context.Context, source string) (Drafted, error) {
+	src, err := pipeline.ParseSource(source)
+	if err != nil {
+		return Drafted{}, err
+	}
+	if err := s.takes(src); err != nil {
+		return Drafted{}, err
+	}
+	selected, err := s.PacksNamed(nil)
+	if err != nil {
+		return Drafted{}, err
+	}
+	// An empty submission is there and states nothing, so that packs apply as they will.
+	w, err := s.App.Weigh(ctx, Run{Source: src.String(), Declared: &pipeline.Submission{}, Selected: selected, AsOf: s.Now(), NoSubmission: true, Keep: true})
+	if err != nil {
+		return Drafted{}, err
+	}
+	facts, err := pipeline.FactSetFrom(w.Report.Facts, w.Report.FactsIndex)
+	if err != nil {
+		return Drafted{}, err
+	}
+	d := Drafted{Source: src.String(), Report: w.Report, Questions: report.Questions(&w.Report)}
+	d.Known, d.About = submission.KnownOf(facts, configs(w.Kept)), about(&w.Report)
+	return d, nil
+}

@@ -16,8 +16,10 @@ import (
 	"weighbridge/cmd/internal/access"
 	"weighbridge/cmd/internal/app"
 	"weighbridge/cmd/internal/config"
+	"weighbridge/cmd/internal/httpapi"
 	"weighbridge/cmd/internal/logging"
 	"weighbridge/cmd/internal/webhook"
+	"weighbridge/cmd/internal/webui"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/attest"
 	"weighbridge/pipeline/jobs"
@@ -35,7 +37,8 @@ type Options struct {
 	Signer attest.Signer
 	// Checkpoint anchors the audit log where it is due; it may be nil.
 	Checkpoint func(ctx context.Context, queue *app.Queue) error
-	// S3 settings of the App are those of Settings.
+	// Newest returns the newest checkpoint that counts; it may be nil.
+	Newest func(ctx context.Context) (*attest.Checkpoint, error)
 }
 
 // Desk is a desk that is ready to be served.
@@ -190,7 +193,7 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 	if provider != nil {
 		who.FormTargets = []string{provider.Origin()}
 	}
-	handler, err := d.routes(o, who, provider, teller)
+	handler, err := d.routes(o, who, provider, teller, work)
 	if err != nil {
 		return err
 	}
@@ -237,15 +240,35 @@ func (d *Desk) provider(ctx context.Context, o Options) (*access.Provider, error
 }
 
 // routes registers every handler.
-func (d *Desk) routes(o Options, who access.Options, provider *access.Provider, teller *notice.Teller) (http.Handler, error) {
+func (d *Desk) routes(o Options, who access.Options, provider *access.Provider, teller *notice.Teller, work *jobs.Jobs) (http.Handler, error) {
 	db := d.Service.Queue.DB
+	pages := webui.Options{Service: d.Service, Logger: o.Logger.Named("pages"), PublicURL: d.URL}
+	programs := httpapi.Options{Service: d.Service, Replies: db, Rejudge: work.RejudgeAll, Logger: o.Logger.Named("api"), PublicURL: d.URL}
+	if teller != nil {
+		pages.Retry, programs.Retry = teller.Retry, teller.Retry
+		for _, hook := range teller.Hooks {
+			pages.Hooks = append(pages.Hooks, hook.Name)
+		}
+	}
+	if o.Newest != nil {
+		pages.Checkpoint = o.Newest
+	}
+	site, err := webui.New(pages)
+	if err != nil {
+		return nil, err
+	}
+	who.Refused = site.Refused
 	metrics := NewMetrics(db, o.Logger, o.Now)
 	mux := access.NewMux(who)
-	d.Mux = mux
+	programs.Keys = mux
 	mux.Handle("GET /healthz", Health())
 	mux.Handle("GET /readyz", Ready(db.Ping, o.Logger))
 	mux.Handle("GET /metrics", metrics.Handler())
 	mux.RegisterSignIn(provider)
+	site.Register(mux, mux)
+	if _, err := httpapi.Register(mux, programs); err != nil {
+		return nil, err
+	}
 	if err := mux.Complete(); err != nil {
 		return nil, err
 	}

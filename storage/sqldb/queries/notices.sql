@@ -16,6 +16,13 @@ WHERE (sqlc.arg(live_at) = '' OR (ended_at IS NULL AND until_at > sqlc.arg(live_
         OR (substr(scope, length(scope), 1) = '/' AND substr(sqlc.arg(source), 1, length(scope)) = scope))
 ORDER BY coalesce(ended_at, until_at), id LIMIT sqlc.arg(most);
 
+-- name: ExceptionEvents :many
+SELECT sqlc.embed(exceptions), granted.data AS granted_data, ended.data AS ended_data
+FROM exceptions
+LEFT JOIN audit_events AS granted ON granted.seq = exceptions.audit_seq
+LEFT JOIN audit_events AS ended ON ended.seq = exceptions.ended_seq
+WHERE exceptions.id > ?1 ORDER BY exceptions.id LIMIT ?2;
+
 -- name: RestingOn :many
 SELECT DISTINCT cases.id FROM decisions JOIN cases ON cases.id = decisions.case_id
 WHERE decisions.exception_id = ?1 AND decisions.round = cases.round AND decisions.kind = 'approve' AND cases.state = 'approved'

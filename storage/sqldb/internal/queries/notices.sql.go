@@ -120,6 +120,62 @@ func (q *Queries) ExceptionByID(ctx context.Context, id string) (Exception, erro
 	return i, err
 }
 
+const exceptionEvents = `-- name: ExceptionEvents :many
+SELECT exceptions.id, exceptions.pack, exceptions.rule, exceptions.scope, exceptions.owner, exceptions.reason, exceptions.comment, exceptions.until_at, exceptions.by_name, exceptions.by_known, exceptions.by_roles, exceptions.at, exceptions.audit_seq, exceptions.ended_at, exceptions.ended_by, exceptions.ended_seq, granted.data AS granted_data, ended.data AS ended_data
+FROM exceptions
+LEFT JOIN audit_events AS granted ON granted.seq = exceptions.audit_seq
+LEFT JOIN audit_events AS ended ON ended.seq = exceptions.ended_seq
+WHERE exceptions.id > ?1 ORDER BY exceptions.id LIMIT ?2
+`
+
+type ExceptionEventsRow struct {
+	Exception   Exception
+	GrantedData *string
+	EndedData   *string
+}
+
+func (q *Queries) ExceptionEvents(ctx context.Context, iD string, limit int64) ([]ExceptionEventsRow, error) {
+	rows, err := q.db.QueryContext(ctx, exceptionEvents, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ExceptionEventsRow
+	for rows.Next() {
+		var i ExceptionEventsRow
+		if err := rows.Scan(
+			&i.Exception.ID,
+			&i.Exception.Pack,
+			&i.Exception.Rule,
+			&i.Exception.Scope,
+			&i.Exception.Owner,
+			&i.Exception.Reason,
+			&i.Exception.Comment,
+			&i.Exception.UntilAt,
+			&i.Exception.ByName,
+			&i.Exception.ByKnown,
+			&i.Exception.ByRoles,
+			&i.Exception.At,
+			&i.Exception.AuditSeq,
+			&i.Exception.EndedAt,
+			&i.Exception.EndedBy,
+			&i.Exception.EndedSeq,
+			&i.GrantedData,
+			&i.EndedData,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const exceptions = `-- name: Exceptions :many
 SELECT id, pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, audit_seq, ended_at, ended_by, ended_seq FROM exceptions
 WHERE (?1 = '' OR (ended_at IS NULL AND until_at > ?1))

@@ -1,0 +1,253 @@
+package webui
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+
+	"weighbridge/cmd/internal/app"
+	"weighbridge/pipeline"
+	"weighbridge/pipeline/policy"
+	"weighbridge/pipeline/report"
+	"weighbridge/pipeline/vocabulary"
+)
+
+const (
+	// mostFindings bounds the rules of a page, mostEvidence the facts below one, mostElements
+	// the other elements that a rule matched on.
+	mostFindings = 60
+	mostEvidence = 30
+	mostElements = 20
+	mostPlaces   = 4
+	mostCites    = 10
+)
+
+// findingView is what one rule came to.
+type findingView struct {
+	Anchor, Pack, Rule, Title, Message string
+	Outcome                            pipeline.Outcome
+	Effect                             pipeline.Effect
+	Quorum                             pipeline.Quorum
+	Offices                            []string
+	// Stops is true where it keeps the verdict from being clear.
+	Stops, Stale, Unverified bool
+	// Status, Jurisdiction and When are those of the rule as it is now, "" where its pack
+	// has changed since.
+	Status             policy.Status
+	Jurisdiction, When string
+	From, To           string
+	Missing, ReliedOn  []factName
+	Evidence           []evidenceView
+	// MoreEvidence counts the facts without room.
+	MoreEvidence int
+	// Elements are the messages of the same rule on other elements.
+	Elements     []string
+	MoreElements int
+	Cites        []citeView
+}
+
+// factName is a fact with what it is.
+type factName struct{ Name, Told string }
+
+type evidenceView struct {
+	Fact, Value string
+	Basis       pipeline.Basis
+	Places      []placeView
+	MorePlaces  int
+}
+
+// placeView is where something stands. Href is "" where nothing was kept of it.
+type placeView struct{ Object, Where, Href string }
+
+type citeView struct {
+	Title, Href, Accessed string
+	Mark                  pipeline.Mark
+}
+
+// findingsView is what the rules found.
+type findingsView struct {
+	Enforced []findingView
+	// Reported is by pack.
+	Reported []packFindings
+	// More counts the enforced rules without room.
+	More int
+	// Reasons say what the verdict rests on beside the rules.
+	Reasons []string
+}
+
+type packFindings struct {
+	Pack          string
+	Matched, Open int
+	Findings      []findingView
+	More          int
+}
+
+// places finds where facts stand. objects holds the paths of the artifact.
+type places struct {
+	id      string
+	entries map[string]pipeline.FactEntry
+	objects map[string]bool
+}
+
+func placesOf(id string, r *pipeline.Report) places {
+	p := places{id: id, entries: map[string]pipeline.FactEntry{}, objects: map[string]bool{}}
+	for _, e := range r.FactsIndex {
+		p.entries[e.Name] = e
+	}
+	for _, o := range r.Artifact.Objects {
+		p.objects[o.Path] = true
+	}
+	return p
+}
+
+// at is a place as the page shows it.
+func (p places) at(e pipeline.Evidence) placeView {
+	v := placeView{Object: report.Shown(e.Object, 240), Where: report.Shown(e.Where, 240)}
+	if p.objects[e.Object] {
+		v.Href = objectHref(p.id, e.Object, e.Where)
+	}
+	return v
+}
+
+// objectHref is the page that shows what was read of an object.
+func objectHref(id, path, where string) string {
+	q := url.Values{"path": {path}}
+	if where != "" {
+		q.Set("at", where)
+	}
+	return "/cases/" + id + "/object?" + q.Encode() + "#mark"
+}
+
+// evidence shows a fact that a rule looked at.
+func (p places) evidence(e pipeline.FindingEvidence) evidenceView {
+	v := evidenceView{Fact: report.Shown(e.Fact, 200), Value: report.Value(e.Value)}
+	for name := e.Fact; name != ""; {
+		if entry, ok := p.entries[name]; ok {
+			v.Basis = entry.Basis
+			for i, one := range entry.Evidence {
+				if i == mostPlaces {
+					v.MorePlaces = len(entry.Evidence) - mostPlaces
+					break
+				}
+				v.Places = append(v.Places, p.at(one))
+			}
+			return v
+		}
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 {
+			break
+		}
+		name = name[:i]
+	}
+	return v
+}
+
+func findingsOf(r *pipeline.Report, rules map[app.RuleKey]policy.Rule, at places) findingsView {
+	v := findingsView{Reasons: r.Reasons[:min(len(r.Reasons), mostRows)]}
+	packs := map[string]int{}
+	for _, all := range report.ByRule(r.Findings) {
+		lead := all[0]
+		one := func() findingView { return findingOf(all, rules[app.RuleKey{Pack: lead.Pack, Rule: lead.Rule}], at) }
+		if lead.Mode == pipeline.ModeEnforce {
+			if len(v.Enforced) == mostFindings {
+				v.More++
+				continue
+			}
+			v.Enforced = append(v.Enforced, one())
+			continue
+		}
+		i, known := packs[lead.Pack]
+		if !known {
+			i = len(v.Reported)
+			packs[lead.Pack] = i
+			v.Reported = append(v.Reported, packFindings{Pack: lead.Pack})
+		}
+		p := &v.Reported[i]
+		switch lead.Outcome {
+		case pipeline.OutcomeMatched:
+			p.Matched++
+		case pipeline.OutcomeUndetermined:
+			p.Open++
+		}
+		if len(p.Findings) == mostFindings {
+			p.More++
+			continue
+		}
+		p.Findings = append(p.Findings, one())
+	}
+	slices.SortStableFunc(v.Enforced, func(a, b findingView) int { return cmp.Compare(rankOf(a), rankOf(b)) })
+	slices.SortStableFunc(v.Reported, func(a, b packFindings) int { return strings.Compare(a.Pack, b.Pack) })
+	return v
+}
+
+// rankOf puts what stops the case first.
+func rankOf(f findingView) int {
+	switch {
+	case f.Stops && f.Outcome == pipeline.OutcomeMatched && f.Effect == pipeline.EffectBlock:
+		return 0
+	case f.Stops && f.Outcome == pipeline.OutcomeMatched:
+		return 1
+	case f.Stops:
+		return 2
+	}
+	return 3
+}
+
+func findingOf(all []*pipeline.Finding, rule policy.Rule, at places) findingView {
+	f := all[0]
+	v := findingView{Pack: f.Pack, Rule: cmp.Or(f.Rule, f.Pack), Title: f.Title, Message: f.Message, Outcome: f.Outcome, Effect: f.Effect, Quorum: f.Quorum, Offices: f.Offices,
+		Stale: f.Stale, Unverified: f.Unverified, Status: rule.Status, Jurisdiction: rule.Jurisdiction, When: rule.When, From: rule.From, To: rule.To,
+		Stops:   pipeline.VerdictOf([]pipeline.Finding{*f}) != pipeline.VerdictClear,
+		Missing: factNames(f.Missing), ReliedOn: factNames(f.ReliedOn)}
+	v.Anchor = "finding-" + anchorOf(f.Pack) + "-" + anchorOf(v.Rule)
+	for i, e := range f.Evidence {
+		if i == mostEvidence {
+			v.MoreEvidence = len(f.Evidence) - mostEvidence
+			break
+		}
+		v.Evidence = append(v.Evidence, at.evidence(e))
+	}
+	for i, other := range all[1:] {
+		if i == mostElements {
+			v.MoreElements = len(all) - 1 - mostElements
+			break
+		}
+		v.Elements = append(v.Elements, other.Message)
+	}
+	for _, c := range f.Cite[:min(len(f.Cite), mostCites)] {
+		one := citeView{Title: c.Title, Accessed: c.Accessed, Mark: c.Mark}
+		if href, ok := report.WebAddress(c.URL); ok {
+			one.Href = href
+			one.Title = cmp.Or(one.Title, c.URL)
+		}
+		v.Cites = append(v.Cites, one)
+	}
+	return v
+}
+
+// factNames says what facts are.
+func factNames(names []string) []factName {
+	var out []factName
+	for _, name := range names[:min(len(names), mostEvidence)] {
+		one := factName{Name: report.Shown(name, 200)}
+		if field, _, ok := vocabulary.Find(name); ok {
+			one.Told = vocabulary.FirstSentence(field.Doc)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// anchorOf makes a part of an id of a name.
+func anchorOf(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '-':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, name)
+}

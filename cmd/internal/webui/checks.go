@@ -1,0 +1,99 @@
+package webui
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"weighbridge/cmd/internal/access"
+	"weighbridge/pipeline"
+)
+
+// checkRoutes are those of checks that were asked for.
+func (s *Site) checkRoutes() []route {
+	return []route{{"GET /checks", s.listChecks}, {"GET /checks/{id}", s.showCheck}}
+}
+
+// checksPage lists checks, the newest first.
+type checksPage struct {
+	Checks []pipeline.Check
+	// All is true where those of everybody are shown; Active where only those that have
+	// not ended.
+	All, Active bool
+}
+
+const mostChecks = 100
+
+func (s *Site) listChecks(w http.ResponseWriter, r *http.Request) error {
+	who, q := access.Of(r.Context()), r.URL.Query()
+	p := checksPage{All: who.Sees() && q.Get("by") != "me", Active: q.Get("active") != ""}
+	filter := pipeline.CheckFilter{Active: p.Active, Limit: mostChecks}
+	if !p.All {
+		filter.By = who.Actor.Name
+	}
+	var err error
+	if p.Checks, err = s.service.Queue.DB.Checks(r.Context(), filter); err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, "checks", p)
+}
+
+// checkPage is one check.
+type checkPage struct {
+	pipeline.Check
+	// Percent is how far it is, from 0 to 100; -1 where that is not known yet.
+	Percent int
+	Again   string
+	// Link is true for the page of somebody who answers through a link: it leads nowhere
+	// else.
+	Link bool
+	// Poll is where the part that changes is asked for.
+	Poll string
+}
+
+func (s *Site) showCheck(w http.ResponseWriter, r *http.Request) error {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err != nil {
+		return noCheck()
+	}
+	c, err := s.service.Queue.DB.CheckByID(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if who := access.Of(r.Context()); !who.Sees() && !who.Actor.Same(c.By) {
+		return noCheck()
+	}
+	p := checkOf(c)
+	p.Poll = "/checks/" + id.String()
+	if partial(r) {
+		return s.fragment(w, r, http.StatusOK, "check", "progress", p)
+	}
+	return s.render(w, r, http.StatusOK, "check", p)
+}
+
+func noCheck() error {
+	return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no such check", Hint: "look for it among your checks"}
+}
+
+// checkOf tells how far a check is. Where it hashes, bytes tell; else objects that were
+// inspected.
+func checkOf(c pipeline.Check) checkPage {
+	p := checkPage{Check: c, Percent: -1, Again: "/submit?from=" + c.ID.String()}
+	switch {
+	case c.State == pipeline.CheckDone:
+		p.Percent = 100
+	case c.Bytes > 0:
+		p.Percent = percentOf(c.Hashed, c.Bytes)
+	case c.Objects > 0:
+		p.Percent = percentOf(c.Inspected, c.Objects)
+	}
+	return p
+}
+
+// percentOf is a part of a whole in whole per cent, below a hundred until it is done.
+func percentOf(part, whole int64) int {
+	if part <= 0 || whole <= 0 {
+		return 0
+	}
+	return int(min(99*(float64(part)/float64(whole)), 99))
+}
