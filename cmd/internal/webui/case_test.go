@@ -117,7 +117,7 @@ func TestCase_ADecisionIsRecordedAndWhatIsWrongIsKept(t *testing.T) {
 	d := newDesk(t)
 	c := d.weigh(large, "m", "sue", app.Run{})
 	rita := d.person("rita", pipeline.RoleReviewer)
-	page := d.get(rita, casePath(c)+"?choose=approve")
+	page := d.get(rita, casePath(c)+"?choice=approve")
 	require.Len(t, checked(page, "kind"), 1)
 	action := casePath(c) + "/decisions"
 	version := page.version(action)

@@ -391,7 +391,7 @@ func (p *casePage) may(who access.Identity, links bool) {
 // choose fills the decision form as an address asks for: the choice made, or the request
 // for what is missing.
 func (p *casePage) choose(q url.Values) {
-	kind := pipeline.DecisionKind(q.Get("choose"))
+	kind := pipeline.DecisionKind(q.Get("choice"))
 	if slices.Contains(pipeline.DecisionKinds(), kind) {
 		p.Form.Kind = kind
 	}
