@@ -114,13 +114,42 @@ type remoteDesk struct {
 var _ desk = (*remoteDesk)(nil)
 
 func (d *remoteDesk) report(ctx context.Context, id uuid.UUID) (pipeline.Report, error) {
-	return d.Report(ctx, id)
+	r, err := d.Report(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	r.Case, err = d.refer(ctx, pipeline.Case{ID: id})
+	return r, err
 }
 
-// refer asks the desk's report for it. A case that the caller may not see is named all the
-// same: it was told of.
+// History implements [caseReader].
+func (d *remoteDesk) History(ctx context.Context, id uuid.UUID) (pipeline.CaseHistory, error) {
+	c, err := d.Case(ctx, id)
+	return c.CaseHistory, err
+}
+
+// refer names a case that the caller may not see all the same: they were told of it.
 func (d *remoteDesk) refer(ctx context.Context, to pipeline.Case) (*pipeline.CaseRef, error) {
-	return &pipeline.CaseRef{ID: to.ID, State: to.State}, nil
+	ref := &pipeline.CaseRef{ID: to.ID, State: to.State}
+	c, err := d.Case(ctx, to.ID)
+	signed := c.Attestation != nil
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		signed = to.ID == d.ruled && d.signed != nil
+	case err != nil:
+		return nil, err
+	default:
+		to = c.Case
+		ref.State, ref.SameStructure = to.State, c.SameStructure
+	}
+	if to.State != pipeline.StateApproved && to.State != pipeline.StateCleared {
+		return ref, nil
+	}
+	if ref.Bound = pipeline.BoundStore; to.ContentDigest != nil {
+		ref.Bound = pipeline.BoundContent
+	}
+	ref.Signed = &signed
+	return ref, nil
 }
 
 func (d *remoteDesk) claim(ctx context.Context, id uuid.UUID, takeOver bool) (pipeline.Case, error) {
@@ -138,7 +167,11 @@ func (d *remoteDesk) comment(ctx context.Context, id uuid.UUID, text string) (pi
 func (d *remoteDesk) decide(ctx context.Context, ballot pipeline.Ballot) (decided, error) {
 	done, err := d.Decide(ctx, ballot)
 	out := decided{Case: done.Case, Attestation: done.Attestation}
-	if err == nil && out.State == pipeline.StateApproved && out.Attestation == nil {
+	switch {
+	case err != nil:
+	case done.Warning != nil:
+		out.Note = done.Warning.Message
+	case out.State == pipeline.StateApproved && out.Attestation == nil:
 		out.Note = "Nothing was signed: the desk names no signing key."
 	}
 	return out, err
@@ -230,8 +263,9 @@ func deskGate(flag string) string {
 	return deskQueue(flag)
 }
 
-// askedOf turns a run into what a desk is asked for. The submission is read here, so that
-// its faults are told with line and column before anything is sent.
+// askedOf turns a run into what a desk is asked for. The submission is checked here, so that
+// its faults are told with file, line and column before anything is sent; it was bounded
+// then, and goes as it is written.
 func (d *remoteDesk) askedOf(run app.Run) (client.Asked, error) {
 	asked := client.Asked{Source: run.Source, Packs: run.Packs, Hash: run.Hash}
 	for _, name := range run.Packs {
@@ -247,11 +281,17 @@ func (d *remoteDesk) askedOf(run app.Run) (client.Asked, error) {
 		return asked, usage("the source is a folder of this machine, and the desk reads buckets: leave --server out, or name the bucket")
 	}
 	asked.Source = src.String()
-	if run.Submission != "" {
-		if asked.Submission, err = app.LoadSubmission(run.Submission); err != nil {
-			return asked, err
-		}
+	if run.Submission == "" {
+		return asked, nil
 	}
+	if _, err := app.LoadSubmission(run.Submission); err != nil {
+		return asked, err
+	}
+	text, err := os.ReadFile(run.Submission)
+	if err != nil {
+		return asked, fmt.Errorf("read the submission: %w", err)
+	}
+	asked.Submission = string(text)
 	return asked, nil
 }
 

@@ -16,8 +16,8 @@ import (
 // Asked is a check that is asked for.
 type Asked struct {
 	Source string `json:"source"`
-	// Submission is nil where nothing is declared.
-	Submission *pipeline.Submission `json:"submission,omitempty"`
+	// Submission is the text of a submission in YAML, "" where nothing is declared.
+	Submission string `json:"submission,omitempty"`
 	// Packs are names of packs that the desk knows.
 	Packs []string `json:"packs,omitempty"`
 	Hash  bool     `json:"hash,omitempty"`
@@ -94,10 +94,19 @@ func queryOf(f pipeline.CaseFilter) url.Values {
 // casePath is the path of a case, or of what is below it.
 func casePath(id uuid.UUID, below string) string { return "/cases/" + id.String() + below }
 
-// History returns a case with everything that happened to it. An error matches
-// [pipeline.ErrNotFound] also where the caller may not see it.
-func (c *Client) History(ctx context.Context, id uuid.UUID) (pipeline.CaseHistory, error) {
-	var out pipeline.CaseHistory
+// Case is a case with what a desk tells of it.
+type Case struct {
+	pipeline.CaseHistory
+	// Attestation is that of the present settlement, nil where there is none.
+	Attestation *pipeline.Attestation `json:"attestation"`
+	// SameStructure are the cases of the same structure that the caller may see.
+	SameStructure []pipeline.StructureMatch `json:"same_structure"`
+}
+
+// Case returns a case. An error matches [pipeline.ErrNotFound] also where the caller may
+// not see it.
+func (c *Client) Case(ctx context.Context, id uuid.UUID) (Case, error) {
+	var out Case
 	err := c.do(ctx, call{method: http.MethodGet, path: casePath(id, "")}, &out)
 	return out, err
 }
@@ -189,6 +198,9 @@ func (c *Client) change(ctx context.Context, id uuid.UUID, below string, body an
 type Decided struct {
 	Case        pipeline.Case         `json:"case"`
 	Attestation *pipeline.Attestation `json:"attestation"`
+	// Warning says why the approval that stands could not be signed, nil where nothing is
+	// wrong.
+	Warning *pipeline.CheckFailure `json:"warning"`
 }
 
 // Decide records a decision of the caller.

@@ -456,7 +456,7 @@ func FuzzAnswers(f *testing.F) {
 		}
 		_, _ = c.Cases(t.Context(), pipeline.CaseFilter{})
 		_, _ = c.Report(t.Context(), uuid.New())
-		_, _ = c.History(t.Context(), uuid.New())
+		_, _ = c.Case(t.Context(), uuid.New())
 	})
 }
 
