@@ -112,4 +112,8 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-require github.com/danielgtaylor/huma/v2 v2.37.2
+require (
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
+	github.com/danielgtaylor/huma/v2 v2.37.2
+)
