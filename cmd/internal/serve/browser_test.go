@@ -17,6 +17,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 
@@ -302,8 +303,8 @@ func TestBrowser_WholeRoad(t *testing.T) {
 	audrey.signIn("audrey")
 	audrey.open("/audit")
 	audrey.sound("audit")
-	audrey.sees("Declared, and published by its maker.")
-	audrey.send("form[action='/audit/verify'] button")
+	audrey.until("document.body.textContent.includes('Declared, and published by its maker.')")
+	audrey.send("form[action^='/audit/verify'] button")
 	head, err := d.Service.Queue.DB.VerifyAudit(t.Context(), nil)
 	require.NoError(t, err)
 	audrey.until(fmt.Sprintf("document.body.innerText.includes(%s)", quoted(string(head.Hash)[7:19])))
@@ -347,11 +348,14 @@ func TestBrowser_Keyboard(t *testing.T) {
 	p.until("!!document.querySelector('dialog[open]')")
 	press("\x1b")
 	p.until("!document.querySelector('dialog[open]')")
-	press("c") // claims
-	p.until("document.body.innerText.toLowerCase().includes('claimed')")
-	press("j")
-	press("\r")
-	p.until("location.pathname.startsWith('/cases/')")
+	eval[any](p, "window.before = true; null")
+	press("c") // claims the case, and opens it or stays
+	p.until("!window.before && document.readyState === 'complete'")
+	if eval[string](p, "location.pathname") == "/queue" {
+		press("j")
+		press("\r")
+	}
+	p.until("location.pathname.startsWith('/cases/') && document.readyState === 'complete'")
 	press("r")
 	p.until("document.querySelector('#decide input[value=reject]').checked")
 	for range 40 { // on by tab, as one goes through a form
@@ -361,7 +365,7 @@ func TestBrowser_Keyboard(t *testing.T) {
 		}
 	}
 	require.Equal(t, "reason", eval[string](p, "document.activeElement.id"))
-	press("r") // chooses by its first letter
+	press(kb.ArrowDown)
 	press("\t")
 	require.Equal(t, "decide-comment", eval[string](p, "document.activeElement.id"))
 	p.do(chromedp.KeyEvent("By keyboard alone."))
@@ -371,6 +375,8 @@ func TestBrowser_Keyboard(t *testing.T) {
 			break
 		}
 	}
+	require.Equal(t, "reject By keyboard alone.", eval[string](p, "document.activeElement.form.kind.value + ' ' + document.activeElement.form.comment.value"))
+	require.NotEmpty(t, eval[string](p, "document.activeElement.form.reason.value"))
 	eval[any](p, "window.before = true; null")
 	press("\r")
 	p.until("!window.before && document.readyState === 'complete'")
