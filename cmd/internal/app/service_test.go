@@ -274,8 +274,12 @@ func TestService_Signs(t *testing.T) {
 	require.True(t, structs, "there is evidence that is more than a number")
 	c, err := s.Queue.Record(t.Context(), w, sam)
 	require.NoError(t, err)
-	c, signed, err := s.Decide(t.Context(), pipeline.Ballot{Case: c.ID, Actor: rita, Kind: pipeline.DecisionApprove, Reason: pipeline.ReasonEvidenceSufficient, Comment: "so"})
-	require.NoError(t, err)
+	var signed *pipeline.Attestation
+	for _, who := range []pipeline.Actor{rita, signedIn("ravi", pipeline.RoleReviewer)} {
+		require.Nil(t, signed)
+		c, signed, err = s.Decide(t.Context(), pipeline.Ballot{Case: c.ID, Actor: who, Kind: pipeline.DecisionApprove, Reason: pipeline.ReasonEvidenceSufficient, Comment: "so"})
+		require.NoError(t, err)
+	}
 	require.Equal(t, pipeline.StateApproved, c.State)
 	require.NotNil(t, signed)
 }

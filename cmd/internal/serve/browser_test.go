@@ -40,7 +40,7 @@ var update = flag.Bool("update", false, "write the screenshots of the documentat
 var axe string
 
 // pageTime is how long a page may take, on a machine with much else to do.
-const pageTime = 90 * time.Second
+const pageTime = 3 * time.Minute
 
 // desk is a desk that is served, with a bucket and an identity provider.
 type desk struct {
@@ -238,10 +238,14 @@ func (p *tab) decide(kind pipeline.DecisionKind, reason pipeline.ReasonCode, com
 }
 
 // sound runs axe on the page: nothing serious may be wrong with it.
-func (p *tab) sound(page string) {
+func (p *tab) sound(page string, rules ...string) {
 	p.t.Helper()
+	only := `{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}`
+	if len(rules) > 0 {
+		only = `{type: "rule", values: ["` + strings.Join(rules, `", "`) + `"]}`
+	}
 	eval[any](p, axe+"; null")
-	found := eval[string](p, `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 160) + " | " + n.failureSummary.slice(0, 200)).slice(0, 3).join(" ;; "))))`)
+	found := eval[string](p, `axe.run(document, {resultTypes: ["violations"], runOnly: `+only+`}).then(r => JSON.stringify(r.violations.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 160) + " | " + n.failureSummary.slice(0, 200)).slice(0, 3).join(" ;; "))))`)
 	require.Equal(p.t, "[]", found, "%s", page)
 }
 
@@ -385,7 +389,7 @@ func TestBrowser_Keyboard(t *testing.T) {
 	counts, err := d.Service.Queue.DB.Counts(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, int64(1), counts[pipeline.StateRejected][pipeline.VerdictReview])
-	require.Equal(t, int64(1), counts[pipeline.StateClaimed][pipeline.VerdictReview])
+	require.Equal(t, int64(2), counts[pipeline.StateOpen][pipeline.VerdictReview])
 }
 
 // check has models checked and waits until each has a case.
@@ -426,8 +430,8 @@ func TestBrowser_EveryPage(t *testing.T) {
 				p.do(chromedp.EmulateViewport(width, 900))
 				p.open(pages[name])
 				require.Equal(t, language, eval[string](p, "document.documentElement.lang"), name)
-				if width == 1280 {
-					p.sound(name + " " + language)
+				if width == 1280 && language == "en" {
+					p.sound(name)
 				}
 				out := eval[int64](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
 				require.LessOrEqual(t, out, int64(1), "%s sticks out at a width of %d", name, width)
@@ -441,7 +445,7 @@ func TestBrowser_EveryPage(t *testing.T) {
 	p.dark()
 	for _, name := range sorted(pages) {
 		p.open(pages[name])
-		p.sound(name + " dark")
+		p.sound(name+" dark", "color-contrast")
 	}
 }
 
