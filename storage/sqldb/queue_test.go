@@ -290,7 +290,7 @@ func TestCases_UseIndexes(t *testing.T) {
 		"Rule":         {pipeline.CaseFilter{Pack: pack, Rule: rule}, []string{"findings_rule (pack=? AND rule=?"}},
 		"RuleAlone":    {pipeline.CaseFilter{Rule: rule}, []string{"findings_rule_alone (rule=?"}},
 		"Filtered":     {pipeline.CaseFilter{Verdicts: []pipeline.Verdict{pipeline.VerdictReview}, Family: fill.Family(0), Pack: pack, Rule: rule}, []string{"cases_family (family=?", "findings_rule (pack=? AND rule=? AND case_id=? AND outcome=?"}},
-		"Overdue":      {pipeline.CaseFilter{OverdueAt: fill.Begin.Add(1e6 * time.Hour), Order: pipeline.OrderUrgent}, []string{"cases_undecided_urgent (due_order<?"}},
+		"Overdue":      {pipeline.CaseFilter{OverdueAt: fill.Begin().Add(1e6 * time.Hour), Order: pipeline.OrderUrgent}, []string{"cases_undecided_urgent (due_order<?"}},
 		"Deep":         {deep(pipeline.CaseFilter{}), []string{"cases_newest (id<?"}},
 		"DeepUrgent":   {deep(pipeline.CaseFilter{Order: pipeline.OrderUrgent, States: undecided}), []string{"cases_undecided_urgent ((due_order,id)>(?,?)"}},
 		"DeepMine":     {deep(pipeline.CaseFilter{NeedsReviewer: "rita", Order: pipeline.OrderUrgent}), []string{"cases_waiting_urgent (waits_for=? AND (due_order,id)>(?,?)"}},
