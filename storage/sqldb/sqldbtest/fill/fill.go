@@ -78,8 +78,8 @@ func SQLite(ctx context.Context, path string, cases int) (err error) {
 // count fills in the counters.
 func count(ctx context.Context, t *sql.Tx) error {
 	return run(ctx, t, "DELETE FROM case_counts", "DELETE FROM day_counts",
-	"INSERT INTO case_counts SELECT state, verdict, count(*) FROM cases GROUP BY 1, 2",
-	`INSERT INTO day_counts SELECT substr(e.at, 1, 10), e.kind, c.verdict, count(*)
+		"INSERT INTO case_counts SELECT state, verdict, count(*) FROM cases GROUP BY 1, 2",
+		`INSERT INTO day_counts SELECT substr(e.at, 1, 10), e.kind, c.verdict, count(*)
 		FROM audit_events AS e JOIN cases AS c ON c.id = e.case_id GROUP BY 1, 2, 3`)
 }
 
