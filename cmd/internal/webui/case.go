@@ -372,8 +372,8 @@ func (s *Site) showReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !access.Of(r.Context()).Sees() && said.Case != nil {
-		said.Case.SameStructure = nil // cases of others
+	if !access.Of(r.Context()).Sees() {
+		app.WithoutOthers(&said)
 	}
 	var b bytes.Buffer
 	if err := format.Write(&b, &said); err != nil {

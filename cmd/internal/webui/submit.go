@@ -457,7 +457,7 @@ func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 
 // inWords writes the key of a fact as words.
 func inWords(key string) string {
-	text := strings.NewReplacer("_", " ", ".", ": ").Replace(key)
+	text := strings.NewReplacer("_", " ", "[0]", "", ".", ": ").Replace(key)
 	if text == "" {
 		return text
 	}
