@@ -352,13 +352,11 @@ func TestBrowser_Keyboard(t *testing.T) {
 	p.until("!!document.querySelector('dialog[open]')")
 	press("\x1b")
 	p.until("!document.querySelector('dialog[open]')")
-	eval[any](p, "window.before = true; null")
-	press("c") // claims the case, and opens it or stays
-	p.until("!window.before && document.readyState === 'complete'")
-	if eval[string](p, "location.pathname") == "/queue" {
-		press("j")
-		press("\r")
-	}
+	press("c") // claims the case, and stays
+	p.until("(document.querySelector('[data-row].here .state') || {innerText: ''}).innerText === 'Claimed'")
+	require.Equal(t, first, here())
+	press("j")
+	press("\r")
 	p.until("location.pathname.startsWith('/cases/') && document.readyState === 'complete'")
 	press("r")
 	p.until("document.querySelector('#decide input[value=reject]').checked")
