@@ -90,8 +90,8 @@ func changedTo(c pipeline.Case, err error) (*changed, error) {
 	return &changed{ETag: tag(c.Version), Body: c}, nil
 }
 
-// decision is a case after a vote.
-type decision struct {
+// vote is a case after a vote.
+type vote struct {
 	Case        pipeline.Case         `json:"case"`
 	Attestation *pipeline.Attestation `json:"attestation" doc:"The signed approval that the vote led to, null where there is none."`
 	Warning     *warning              `json:"warning" doc:"Why the approval that stands could not be signed, null where nothing is wrong."`
@@ -105,7 +105,7 @@ type warning struct {
 
 type decided struct {
 	ETag string `header:"ETag" doc:"The version of the case, for If-Match."`
-	Body decision
+	Body vote
 }
 
 type linkMade struct {
@@ -216,7 +216,7 @@ func (a *api) decide(ctx context.Context, in *decideIn) (*decided, error) {
 	if err != nil && c.ID == uuid.Nil {
 		return nil, err
 	}
-	out := &decided{ETag: tag(c.Version), Body: decision{Case: c, Attestation: signed}}
+	out := &decided{ETag: tag(c.Version), Body: vote{Case: c, Attestation: signed}}
 	if err != nil {
 		a.o.Logger.Error("an approval could not be signed", "id", requestID(ctx), "case", c.ID, "error", err)
 		p := problemOf(err)
