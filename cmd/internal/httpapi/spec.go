@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -136,13 +137,17 @@ func (a *api) refine() {
 			}
 			if values := known[f.Type]; values != nil && property.Enum == nil {
 				property.Enum = values
-				if f.Tag.Get("empty") == "true" {
-					property.Enum = append(property.Enum, "")
+				if t == reflect.TypeFor[pipeline.DayCount]() {
+					property.Enum = append(slices.Clone(values), "") // an event about no case
 				}
 				property.PrecomputeMessages()
 			}
-			if f.Type.Kind() == reflect.Pointer && property.Ref != "" && !strings.Contains(options, "omitempty") {
+			switch {
+			case f.Type.Kind() != reflect.Pointer || strings.Contains(options, "omitempty"):
+			case property.Ref != "":
 				s.Properties[member] = &huma.Schema{Description: property.Description, AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}}
+			case property.Type != "":
+				property.Nullable = true
 			}
 		}
 	}
