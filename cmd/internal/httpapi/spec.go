@@ -36,7 +36,8 @@ func (a *api) config() huma.Config {
 			},
 			Security: []map[string][]string{{"token": {}}, {"session": {}}},
 		},
-		Formats:       map[string]huma.Format{"application/json": {Marshal: marshal, Unmarshal: unmarshal}},
+		// The framework looks problem documents up as "json".
+		Formats:       map[string]huma.Format{"application/json": {Marshal: marshal, Unmarshal: unmarshal}, "json": {Marshal: marshal, Unmarshal: unmarshal}},
 		DefaultFormat: "application/json", RejectUnknownQueryParameters: true, Transformers: []huma.Transformer{a.ours},
 	}
 }
@@ -66,7 +67,7 @@ func answers(op huma.Operation, description string, media ...string) huma.Operat
 	content := map[string]*huma.MediaType{}
 	for _, m := range media {
 		content[m] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-		if m == "application/json" {
+		if m == "application/json" || strings.HasSuffix(m, "+json") {
 			content[m].Schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 		}
 	}
