@@ -429,6 +429,9 @@ func TestBrowser_EveryPage(t *testing.T) {
 				p.open(pages[name])
 				require.Equal(t, language, eval[string](p, "document.documentElement.lang"), name)
 				if width == 1280 && language == "en" {
+					if name == "case-file" {
+						p.unboxed(pages[name])
+					}
 					p.sound(name)
 				}
 				out := eval[int64](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -442,9 +445,19 @@ func TestBrowser_EveryPage(t *testing.T) {
 	p.do(chromedp.EmulateViewport(1280, 900))
 	p.dark()
 	for _, name := range sorted(pages) {
-		p.open(pages[name])
-		p.sound(name+" dark", "color-contrast")
+		if name != "case-file" { // it is made for paper
+			p.open(pages[name])
+			p.sound(name+" dark", "color-contrast")
+		}
 	}
+}
+
+// unboxed shows a page that is served in a sandbox, where no script runs, within another
+// page, so that it can be looked at by one.
+func (p *tab) unboxed(path string) {
+	p.t.Helper()
+	p.open("/checks")
+	eval[any](p, "fetch("+quoted(path)+").then(r => r.text()).then(text => { const d = new DOMParser().parseFromString(text, 'text/html'); document.title = d.title; document.documentElement.lang = d.documentElement.lang; document.body.replaceWith(document.adoptNode(d.body)) })")
 }
 
 func sorted(m map[string]string) []string {
