@@ -115,7 +115,7 @@ type declared struct{ pipeline.Submission }
 
 // Schema implements [huma.SchemaProvider].
 func (declared) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}}}
+	return &huma.Schema{AnyOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}}}
 }
 
 type relative struct {

@@ -131,7 +131,7 @@ func TestBodies(t *testing.T) {
 		"NoBody":         {"", "application/json", http.StatusBadRequest, pipeline.CodeUsage, ""},
 		"NoMember":       {`{}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "source"},
 		"UnknownMember":  {`{"source": "s3://b/", "sauce": 1}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "body.sauce"},
-		"OtherCase":      {`{"source": "s3://b/", "HASH": true}`, "", http.StatusBadRequest, pipeline.CodeUsage, ""},
+		"OtherCase":      {`{"source": "s3://b/", "HASH": true}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "HASH"},
 		"WrongType":      {`{"source": 7}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "body.source"},
 		"Null":           {`null`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, ""},
 		"List":           {`[]`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, ""},
