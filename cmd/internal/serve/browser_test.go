@@ -387,7 +387,8 @@ func TestBrowser_Keyboard(t *testing.T) {
 	counts, err := d.Service.Queue.DB.Counts(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, int64(1), counts[pipeline.StateRejected][pipeline.VerdictReview])
-	require.Equal(t, int64(2), counts[pipeline.StateOpen][pipeline.VerdictReview])
+	require.Equal(t, int64(1), counts[pipeline.StateClaimed][pipeline.VerdictReview])
+	require.Equal(t, int64(1), counts[pipeline.StateOpen][pipeline.VerdictReview])
 }
 
 // check has models checked and waits until each has a case.
