@@ -110,9 +110,14 @@ func readEnvelope(path, what string) (*attest.Envelope, error) {
 // of another kind. What somebody took back or forged blocks; what does not fit, or not
 // now, waits for a person.
 func refusedAs(err error) int {
+	var own *refusal
+	var exit status
+	if errors.As(err, &own) && errors.As(own.exit, &exit) {
+		return int(exit)
+	}
 	for _, one := range []error{attest.ErrRevoked, attest.ErrKeyRevoked, attest.ErrUnknownKey, attest.ErrStranger, attest.ErrSignature,
 		attest.ErrKeyNotYetValid, attest.ErrKeyEnded, attest.ErrKeyUse, attest.ErrPayloadType, attest.ErrStatementType,
-		attest.ErrPredicateType, attest.ErrSubject} {
+		attest.ErrPredicateType, attest.ErrSubject, &pipeline.Error{Code: gateRejected}} {
 		if errors.Is(err, one) {
 			return exitBlock
 		}

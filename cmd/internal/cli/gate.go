@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ func (c *cli) gateCommand() *cobra.Command {
 	var a approvalFlags
 	var sign signing
 	var wait time.Duration
+	var out string
 	cmd := &cobra.Command{
 		Use:   "gate SOURCE",
 		Short: "Let a model through only when it is clear, or approved for these bytes and this submission",
@@ -56,6 +58,9 @@ also be signed by one of its keys; the gate signs nothing that it did not settle
 With --approval no database is needed and no rule is applied: the bytes (or, of a store-bound
 approval, the pins), the submission, the term, the keys and the list of revocations are
 compared. A verdict that newer rules would reach shows only without --approval.
+
+With --approval-out an open gate writes the signed approval that opened it to a new file: the
+one of --approval, or the one that the queue keeps. Where nothing is signed there is no file.
 
 EXIT STATUS
   0   open: clear, or a valid approval covers these bytes and this submission
@@ -73,6 +78,7 @@ EXIT STATUS
 	a.add(cmd)
 	sign.addPassphrase(cmd)
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
+	cmd.Flags().StringVar(&out, "approval-out", "", "write the signed approval that opened the gate to this new file")
 	// SARIF and JUnit tell what rules found, which no approval changes: they are for check.
 	f := formatFlag(cmd, "table", "json", "markdown")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -83,20 +89,31 @@ EXIT STATUS
 			return usage("with --approval nothing is judged and nothing is waited for: leave --pack and --wait out")
 		case a.approval == "" && a.key != "":
 			return usage("--key is the public key that --approval is verified with; name both, or a trust file with --trust")
-		case a.approval != "":
-			return c.gateByApproval(cmd.Context(), args[0], j.submission, &a, f)
 		}
-		return c.gateByQueue(cmd.Context(), args[0], &j, &a, &sign, wait, f)
+		if out != "" {
+			if err := isNew(out); err != nil {
+				return err
+			}
+		}
+		if a.approval != "" {
+			return c.gateByApproval(cmd.Context(), args[0], j.submission, &a, out, f)
+		}
+		return c.gateByQueue(cmd.Context(), args[0], &j, &a, &sign, wait, out, f)
 	}
 	return cmd
 }
 
 // gateByApproval is the gate that needs no database.
-func (c *cli) gateByApproval(ctx context.Context, source, submission string, a *approvalFlags, f *format) error {
-	result, err := c.compare(ctx, source, submission, true, a)
+func (c *cli) gateByApproval(ctx context.Context, source, submission string, a *approvalFlags, out string, f *format) error {
+	result, envelope, err := c.compare(ctx, source, submission, true, a)
 	code := refusedAs(err)
 	if err != nil && code == exitClear {
 		return err
+	}
+	if err == nil && out != "" {
+		if err := writeNew(out, envelope.JSON()); err != nil {
+			return err
+		}
 	}
 	result.say(err)
 	result.Gate = &gateResult{Open: result.Verified, Ruling: pipeline.RulingNone, Reason: result.Reason, ReasonCode: result.ReasonCode}
@@ -123,7 +140,7 @@ func (c *cli) gateByApproval(ctx context.Context, source, submission string, a *
 }
 
 // gateByQueue is the gate that asks the database, where one is named.
-func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *approvalFlags, sign *signing, wait time.Duration, f *format) error {
+func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *approvalFlags, sign *signing, wait time.Duration, out string, f *format) error {
 	run, err := j.run(source, c.env.Now())
 	if err != nil {
 		return err
@@ -159,14 +176,16 @@ func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *appr
 		}
 	}
 	result, exit := decideGate(w.Report.Verdict, ruling, queue != nil)
+	var signed []byte
 	switch {
 	case result.Open && queue != nil && a.trusted != nil:
-		err := a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
+		kept, err := a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
 		// It is signed a moment after the vote that a waiting gate waited for.
 		for errors.Is(err, &pipeline.Error{Code: gateNotSigned}) && time.Now().Before(until) && ctx.Err() == nil {
 			time.Sleep(min(pollEvery, time.Until(until)))
-			err = a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
+			kept, err = a.signedFor(ctx, queue, &w.Report, ruling, revocations, c.env.Now())
 		}
+		signed = kept.envelope
 		if err != nil {
 			code := refusedAs(err)
 			if code == exitClear {
@@ -175,8 +194,21 @@ func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *appr
 			result.Open, result.Reason, result.ReasonCode = false, report.FailureOf(err).Message, string(pipeline.ErrorCode(err))
 			exit = status(code)
 		}
+	case result.Open && queue != nil && ruling.Case != nil:
+		kept, err := queue.Signed(ctx, *ruling.Case)
+		if err != nil {
+			return err
+		}
+		if kept != nil {
+			signed = kept.Envelope
+		}
 	case queue != nil && (ruling.Kind == pipeline.RulingWaiting || ruling.Kind == pipeline.RulingNone):
 		if err := explain(ctx, queue, &w.Report, ruling, &result); err != nil {
+			return err
+		}
+	}
+	if result.Open && out != "" && signed != nil {
+		if err := writeNew(out, signed); err != nil {
 			return err
 		}
 	}
@@ -186,40 +218,63 @@ func (c *cli) gateByQueue(ctx context.Context, source string, j *judged, a *appr
 	return exit
 }
 
-// signedFor holds the kept signatures of the case that opens the gate against the trusted
-// keys. One that verifies and is about these bytes is enough; else the newest says why.
-func (a *approvalFlags) signedFor(ctx context.Context, queue *app.Queue, r *pipeline.Report, ruling pipeline.Ruling, revocations *attest.Revocations, now time.Time) error {
-	unsigned := &pipeline.Error{Code: gateNotSigned, Message: "the case is settled, and no signed approval of it is kept", Hint: "weighbridge approval show CASE --key FILE signs it"}
+// keptApproval is a signed approval of the queue that was verified.
+type keptApproval struct {
+	attest.Verified
+	envelope []byte
+}
+
+// signedFor returns the signed approval of the case that opens the gate: see
+// [approvalFlags.kept].
+func (a *approvalFlags) signedFor(ctx context.Context, queue *app.Queue, r *pipeline.Report, ruling pipeline.Ruling, revocations *attest.Revocations, now time.Time) (keptApproval, error) {
 	if ruling.Case == nil {
-		return unsigned
+		return keptApproval{}, unsigned()
 	}
-	history, err := queue.DB.History(ctx, ruling.Case.ID)
-	if err != nil {
+	return a.kept(ctx, queue, *ruling.Case, revocations, now, func(v *attest.Verified) error {
+		_, err := v.Covers(pipeline.QueryFor(r))
 		return err
-	}
-	kept, err := queue.DB.AttestationsOf(ctx, ruling.Case.ID)
+	})
+}
+
+func unsigned() error {
+	return &pipeline.Error{Code: gateNotSigned, Message: "the case is settled, and no signed approval of it is kept", Hint: "weighbridge approval show CASE --key FILE signs it"}
+}
+
+// kept holds the kept signatures of a case, as it is settled now, against the trusted keys.
+// One that verifies and fits is enough, and one that is bound to the bytes goes before one
+// that is bound to a store. Where there is none, the newest says why.
+func (a *approvalFlags) kept(ctx context.Context, queue *app.Queue, of pipeline.Case, revocations *attest.Revocations, now time.Time, fits func(*attest.Verified) error) (keptApproval, error) {
+	none := keptApproval{}
+	history, err := queue.DB.History(ctx, of.ID)
 	if err != nil {
-		return err
+		return none, err
 	}
-	why := error(unsigned)
-	for i := len(kept) - 1; i >= 0; i-- {
-		if history.Settled == nil || kept[i].Settled != *history.Settled {
-			continue
-		}
-		e, err := attest.ParseEnvelope(kept[i].Envelope)
+	all, err := queue.DB.AttestationsOf(ctx, of.ID)
+	if err != nil {
+		return none, err
+	}
+	all = slices.DeleteFunc(all, func(one pipeline.Attestation) bool { return history.Settled == nil || one.Settled != *history.Settled })
+	best, why := none, unsigned()
+	for i, one := range all {
+		e, err := attest.ParseEnvelope(one.Envelope)
 		if err != nil {
-			return err
+			return none, err
 		}
-		approval, err := a.trusted.VerifyApproval(ctx, e, now, revocations)
+		verified, err := a.trusted.VerifyApproval(ctx, e, now, revocations)
 		if err == nil {
-			_, err = approval.Covers(pipeline.QueryFor(r))
+			err = fits(&verified)
 		}
-		if err == nil {
-			return nil
+		switch {
+		case err != nil && i == 0:
+			why = err
+		case err == nil && (best.envelope == nil || best.Binding == pipeline.BoundStore && verified.Binding == pipeline.BoundContent):
+			best = keptApproval{verified, one.Envelope}
 		}
-		why = err
 	}
-	return why
+	if best.envelope == nil {
+		return none, why
+	}
+	return best, nil
 }
 
 // mostNear is how many cases are looked at to say why no approval covers the bytes.
