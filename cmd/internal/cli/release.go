@@ -192,6 +192,9 @@ func (c *cli) releasable(ctx context.Context, source, from string, j *judged, a 
 		return none(err)
 	}
 	defer func() { _ = queue.DB.Close() }()
+	if _, err := queue.Expire(ctx); err != nil {
+		return none(err)
+	}
 	var found keptApproval
 	if from != "" {
 		found, err = c.approvalOfCase(ctx, queue, from, a, revocations, declared)
