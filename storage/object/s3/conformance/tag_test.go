@@ -140,7 +140,7 @@ func TestRelease_TagsTheApprovedVersions(t *testing.T) {
 	// A newer version has no tag, and gets none; the approved one keeps its own.
 	server.upload(t, bucket, "m/config.json", "{}")
 	require.Equal(t, approved, tagged(t, bucket))
-	require.Equal(t, "changed", tag(10, byFile...).Code)
+	require.Equal(t, "changed_under_review", tag(10, byFile...).Code)
 	require.Equal(t, approved, tagged(t, bucket))
 
 	run(0, "approval", "revoke", a.Case.ID, "--reason", "other", "--comment", "wrong licence", "--key", at("release.pem"), "--revocations", at("list.json"), "--db", at("q.db"))
