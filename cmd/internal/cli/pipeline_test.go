@@ -471,6 +471,8 @@ func TestAction(t *testing.T) {
 	require.True(t, strings.HasPrefix(upload.If, "always() && steps.gate.outputs.gate-json != ''"), upload.If)
 	require.Equal(t, "${{ steps.gate.outputs.gate-json }}\n${{ steps.gate.outputs.approval }}\n", upload.With["path"])
 	require.Equal(t, "false", action.Inputs["gate"].Default)
+	built := slices.IndexFunc(action.Runs.Steps, func(s step) bool { return strings.HasPrefix(s.Run, "go build ") })
+	require.Contains(t, action.Runs.Steps[built].Run, `"$RUNNER_TEMP/weighbridge-bin" >>"$GITHUB_PATH"`, "later steps find the program")
 }
 
 // documented holds the variables that a pipeline sets to those that the script reads.
