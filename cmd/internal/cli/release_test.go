@@ -280,7 +280,7 @@ func TestRelease_FromTheQueue(t *testing.T) {
 		"a case that was revoked":   {check: []string{"--hash"}, do: (*desk).takeBack, byCase: true, status: 20, says: "was revoked"},
 		"a stronger verdict": {check: []string{"--hash"}, do: func(d *desk, _ string) {
 			d.write("look.yaml", strings.Replace(lookPack, "effect: review", "effect: block", 1))
-		}, status: 10, says: "the verdict is now block"},
+		}, status: 20, says: "the verdict is now block"},
 		"a case that nobody decided": {check: []string{"--hash"}, vote: []string{"NONE"}, byCase: true, status: 10, says: "it is open"},
 		"nobody decided":             {check: []string{"--hash"}, vote: []string{"NONE"}, status: 10, says: "no approval of these bytes"},
 		"rejected":                   {check: []string{"--hash"}, vote: []string{"REJECT"}, status: 20, says: "a reviewer rejected"},
