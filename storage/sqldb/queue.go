@@ -40,7 +40,7 @@ const mostArms = 12
 const caseColumns = `cases.id, cases.source, cases.pin_digest, cases.header_digest, cases.content_digest, cases.submission_digest, cases.state, cases.verdict, cases.quorum,
 	cases.params_lower, cases.params_estimate, cases.params_upper, cases.bytes, cases.family, cases.fingerprint, cases.submitter, cases.submitter_known, cases.claimant, cases.claimant_known,
 	cases.assignee, cases.version, cases.round, cases.report, cases.created_at, cases.updated_at, cases.due_at, cases.settled_at, cases.expires_at, cases.superseded_by, cases.offices,
-	cases.overdue_at, cases.body_digest, cases.cause, cases.due_order`
+	cases.overdue_at, cases.body_digest, cases.cause`
 
 func scanCase(rows *sql.Rows) (pipeline.Case, error) {
 	var r queries.Case
@@ -48,7 +48,7 @@ func scanCase(rows *sql.Rows) (pipeline.Case, error) {
 		&r.ParamsLower, &r.ParamsEstimate, &r.ParamsUpper, &r.Bytes, &r.Family, &r.Fingerprint, &r.Submitter, &r.SubmitterKnown,
 		&r.Claimant, &r.ClaimantKnown, &r.Assignee, &r.Version, &r.Round, &r.Report, &r.CreatedAt, &r.UpdatedAt, &r.DueAt,
 		&r.SettledAt, &r.ExpiresAt, &r.SupersededBy, &r.Offices,
-		&r.OverdueAt, &r.BodyDigest, &r.Cause, &r.DueOrder); err != nil {
+		&r.OverdueAt, &r.BodyDigest, &r.Cause); err != nil {
 		return pipeline.Case{}, err
 	}
 	return caseFrom(r)
@@ -120,6 +120,8 @@ type search struct {
 	// terms are the conditions, args their values, by number.
 	terms []string
 	args  []any
+	// found are the conditions on findings.
+	found []string
 	// ranges are the parts of the filter that have an index.
 	ranges []indexed
 	// before is the placeholder of the id that the page comes after in the order of
@@ -258,11 +260,16 @@ func (s *search) rules(f pipeline.CaseFilter) {
 		return
 	}
 	term := strings.Join(terms, " AND ")
-	s.when("EXISTS (SELECT 1 FROM findings WHERE findings.case_id = cases.id AND findings.report = cases.report AND " + term + " AND " + counting + ")")
 	in := indexed{index: "findings_rule", term: term, findings: true, ordered: f.Rule != ""}
 	if f.Pack == "" {
 		in.index = "findings_rule_alone"
 	}
+	if f.Rule != "" {
+		// An index answers this one, for any report of the case: most other cases are left
+		// out by it without reading their row.
+		s.found = append(s.found, "EXISTS (SELECT 1 FROM findings"+s.dialect.byIndex(in.index)+" WHERE "+term+" AND findings.case_id = cases.id AND "+counting+")")
+	}
+	s.found = append(s.found, "EXISTS (SELECT 1 FROM findings WHERE findings.case_id = cases.id AND findings.report = cases.report AND "+term+" AND "+counting+")")
 	s.ranges = append(s.ranges, in)
 }
 
@@ -349,7 +356,8 @@ func (s *search) choose(ctx context.Context, t *sql.Tx) error {
 		if n < least {
 			least, s.few = n, &s.ranges[i]
 		}
-		if in.ordered && (s.widest == nil || first < oldest) {
+		// A finding costs more than a case: it leads to one.
+		if in.ordered && (s.widest == nil || s.widest.findings || (!in.findings && first < oldest)) {
 			oldest, s.widest = first, &s.ranges[i]
 		}
 	}
@@ -362,6 +370,8 @@ type arm struct {
 	terms []string
 	// newest is what the id is called that the newest case is found by.
 	newest string
+	// found tells whether the range is of findings, so that those are not asked for again.
+	found bool
 }
 
 // arms returns what a page is put together from.
@@ -371,7 +381,7 @@ func (s *search) arms() []arm {
 	}
 	switch {
 	case s.few != nil && s.few.findings:
-		return []arm{{from: "(SELECT DISTINCT case_id FROM findings" + s.dialect.byIndex(s.few.index) + " WHERE " + s.few.term + ") AS hit CROSS JOIN cases",
+		return []arm{{from: "(SELECT DISTINCT case_id FROM findings" + s.dialect.byIndex(s.few.index) + " WHERE " + s.few.term + ") AS hit CROSS JOIN cases" + s.dialect.byIndex("cases_newest"),
 			terms: []string{"cases.id = hit.case_id"}, newest: "cases.id"}}
 	case s.few != nil:
 		return []arm{on(s.few.index)}
@@ -400,7 +410,7 @@ func (s *search) findings(in indexed) arm {
 	term := func(of string) string {
 		return strings.NewReplacer("pack =", of+".pack =", "rule =", of+".rule =", "outcome IN", of+".outcome IN").Replace(in.term + " AND " + counting)
 	}
-	return arm{from: "findings AS hit" + s.dialect.byIndex(in.index) + " CROSS JOIN cases", newest: "hit.case_id", terms: []string{term("hit"),
+	return arm{from: "findings AS hit" + s.dialect.byIndex(in.index) + " CROSS JOIN cases" + s.dialect.byIndex("cases_newest"), newest: "hit.case_id", found: true, terms: []string{term("hit"),
 		"cases.id = hit.case_id", "cases.report = hit.report",
 		"NOT EXISTS (SELECT 1 FROM findings AS earlier WHERE earlier.case_id = hit.case_id AND earlier.report = hit.report AND earlier.position < hit.position AND " + term("earlier") + ")"}}
 }
@@ -425,7 +435,7 @@ func (s *search) standing(on func(string, ...string) arm) []arm {
 			out = append(out, on("cases_verdict", "verdict = "+s.arg(string(verdict))))
 		}
 	default:
-		out = append(out, on("sqlite_autoindex_cases_1"))
+		out = append(out, on("cases_newest"))
 	}
 	return out
 }
@@ -443,30 +453,35 @@ func (s *search) undecided() bool {
 	return len(s.filter.States) > 0
 }
 
-// page writes the query of a page of at most limit cases.
+// page writes the query of a page of at most limit cases. What it finds are ids, in the
+// order of the page; their rows are read at the end.
 func (s *search) page(limit int) (query string, args []any) {
-	order := func(table, id string) string {
+	order := func(due, id string) string {
 		if s.urgent() {
-			return " ORDER BY " + table + "due_order, " + id
+			return " ORDER BY " + due + ", " + id
 		}
 		return " ORDER BY " + id + " DESC"
 	}
 	most := " LIMIT " + strconv.Itoa(limit)
+	found := "SELECT cases.id AS id"
+	if s.urgent() {
+		found += ", cases.due_order AS due_order"
+	}
 	arms := s.arms()
 	for i, a := range arms {
 		if i > 0 {
 			query += " UNION ALL "
 		}
-		one := "SELECT " + caseColumns + " FROM " + a.from + s.where(a.terms) + order("cases.", a.newest) + most
+		one := found + " FROM " + a.from + s.where(a) + order("cases.due_order", a.newest) + most
 		if len(arms) > 1 {
 			one = "SELECT * FROM (" + one + ")"
 		}
 		query += one
 	}
 	if len(arms) > 1 {
-		query += order("", "id") + most
+		query += order("due_order", "id") + most
 	}
-	return query, s.args
+	return "SELECT " + caseColumns + " FROM (" + query + ") AS page CROSS JOIN cases WHERE cases.id = page.id" + order("page.due_order", "page.id"), s.args
 }
 
 // count writes the query that counts up to a limit.
@@ -476,13 +491,16 @@ func (s *search) count(limit int) (query string, args []any) {
 		if i > 0 {
 			query += " UNION ALL "
 		}
-		query += "SELECT * FROM (SELECT 1 FROM " + a.from + s.where(a.terms) + most + ")"
+		query += "SELECT * FROM (SELECT 1 FROM " + a.from + s.where(a) + most + ")"
 	}
 	return "SELECT count(*) FROM (" + query + most + ")", s.args
 }
 
-func (s *search) where(more []string) string {
-	terms := slices.Concat(more, s.terms)
+func (s *search) where(a arm) string {
+	terms := slices.Concat(a.terms, s.terms)
+	if !a.found {
+		terms = append(terms, s.found...)
+	}
 	if len(terms) == 0 {
 		return ""
 	}

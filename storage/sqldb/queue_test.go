@@ -278,20 +278,20 @@ func TestCases_UseIndexes(t *testing.T) {
 		filter pipeline.CaseFilter
 		uses   []string
 	}{
-		"Newest":       {pipeline.CaseFilter{}, []string{"sqlite_autoindex_cases_1"}},
+		"Newest":       {pipeline.CaseFilter{}, []string{"cases_newest"}},
 		"Urgent":       {pipeline.CaseFilter{Order: pipeline.OrderUrgent}, []string{"cases_urgent"}},
 		"Undecided":    {pipeline.CaseFilter{Order: pipeline.OrderUrgent, States: undecided}, []string{"cases_undecided_urgent"}},
 		"States":       {pipeline.CaseFilter{States: undecided}, []string{"cases_state (state=?"}},
 		"Verdict":      {pipeline.CaseFilter{Verdicts: []pipeline.Verdict{pipeline.VerdictBlock}}, []string{"cases_verdict (verdict=?"}},
 		"StateVerdict": {pipeline.CaseFilter{States: undecided, Verdicts: []pipeline.Verdict{pipeline.VerdictBlock}}, []string{"cases_state_verdict (state=? AND verdict=?"}},
-		"Mine":         {pipeline.CaseFilter{NeedsReviewer: "rita"}, []string{"cases_waiting_newest (waits_for=?", "decisions"}},
-		"MineUrgent":   {pipeline.CaseFilter{NeedsReviewer: "rita", Order: pipeline.OrderUrgent}, []string{"cases_waiting_urgent (waits_for=?", "sqlite_autoindex_decisions_2 (case_id=? AND round=? AND actor_key=?"}},
+		"Mine":         {pipeline.CaseFilter{NeedsReviewer: "rita"}, []string{"COVERING INDEX cases_waiting_newest (waits_for=?", "decisions"}},
+		"MineUrgent":   {pipeline.CaseFilter{NeedsReviewer: "rita", Order: pipeline.OrderUrgent}, []string{"COVERING INDEX cases_waiting_urgent (waits_for=?", "sqlite_autoindex_decisions_2 (case_id=? AND round=? AND actor_key=?"}},
 		"Family":       {pipeline.CaseFilter{Family: fill.Family(0)}, []string{"cases_family (family=?"}},
 		"Rule":         {pipeline.CaseFilter{Pack: pack, Rule: rule}, []string{"findings_rule (pack=? AND rule=?"}},
 		"RuleAlone":    {pipeline.CaseFilter{Rule: rule}, []string{"findings_rule_alone (rule=?"}},
-		"Filtered":     {pipeline.CaseFilter{Verdicts: []pipeline.Verdict{pipeline.VerdictReview}, Family: fill.Family(0), Pack: pack, Rule: rule}, []string{"(case_id=? AND report=?"}},
-		"Overdue":      {pipeline.CaseFilter{OverdueAt: fill.Begin.Add(1e6 * time.Hour), Order: pipeline.OrderUrgent}, []string{"cases_undecided_urgent (due_order<?"}},
-		"Deep":         {deep(pipeline.CaseFilter{}), []string{"sqlite_autoindex_cases_1 (id<?"}},
+		"Filtered":     {pipeline.CaseFilter{Verdicts: []pipeline.Verdict{pipeline.VerdictReview}, Family: fill.Family(0), Pack: pack, Rule: rule}, []string{"cases_family (family=?", "findings_rule (pack=? AND rule=? AND case_id=? AND outcome=?"}},
+		"Overdue":      {pipeline.CaseFilter{OverdueAt: fill.Begin().Add(1e6 * time.Hour), Order: pipeline.OrderUrgent}, []string{"cases_undecided_urgent (due_order<?"}},
+		"Deep":         {deep(pipeline.CaseFilter{}), []string{"cases_newest (id<?"}},
 		"DeepUrgent":   {deep(pipeline.CaseFilter{Order: pipeline.OrderUrgent, States: undecided}), []string{"cases_undecided_urgent ((due_order,id)>(?,?)"}},
 		"DeepMine":     {deep(pipeline.CaseFilter{NeedsReviewer: "rita", Order: pipeline.OrderUrgent}), []string{"cases_waiting_urgent (waits_for=? AND (due_order,id)>(?,?)"}},
 	}
@@ -303,10 +303,12 @@ func TestCases_UseIndexes(t *testing.T) {
 			require.Contains(t, text, use, name)
 		}
 		for i, step := range steps {
-			require.False(t, strings.HasPrefix(step, "SCAN cases") && !strings.Contains(step, "USING INDEX"), "%s: %s", name, text)
+			require.False(t, strings.HasPrefix(step, "SCAN cases") && !strings.Contains(step, " INDEX "), "%s: %s", name, text)
 			require.False(t, strings.HasPrefix(step, "SCAN findings") || strings.HasPrefix(step, "SCAN decisions"), "%s: %s", name, text)
 			if strings.Contains(step, "USE TEMP B-TREE") {
-				require.Contains(t, steps[i-1], "SCAN (subquery-", "%s sorts more than a page: %s", name, text)
+				if i < len(steps)-1 { // at the end, the rows of the page are put in order
+					require.Contains(t, steps[i-1], "SCAN (subquery-", "%s sorts more than a page: %s", name, text)
+				}
 			}
 		}
 	}
@@ -314,7 +316,7 @@ func TestCases_UseIndexes(t *testing.T) {
 	db.WalkFrom(2000)
 	steps, err := db.Explain(t.Context(), pipeline.CaseFilter{Verdicts: []pipeline.Verdict{pipeline.VerdictReview}, Family: fill.Family(30), Pack: pack, Order: pipeline.OrderUrgent})
 	require.NoError(t, err)
-	require.Contains(t, steps[0], "cases_family (family=?")
+	require.Contains(t, steps[1], "cases_family (family=?")
 }
 
 func TestCases_RefusesCursors(t *testing.T) {

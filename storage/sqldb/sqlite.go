@@ -26,8 +26,9 @@ var sqliteMigrations embed.FS
 // sqliteMark is the application id in the header of our files: "WBDG".
 const sqliteMark = 0x57424447
 
-// sqliteReaders is the number of connections that read.
-const sqliteReaders = 4
+// sqliteReaders is the number of connections that read: more than there are cores, so that
+// a search that takes long does not hold up pages that do not.
+const sqliteReaders = 8
 
 func sqliteDialect() (dialect, error) {
 	migrations, err := fs.Sub(sqliteMigrations, "migrations/sqlite")

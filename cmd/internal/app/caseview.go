@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -159,4 +161,51 @@ func (s *Service) Visible(ctx context.Context, id uuid.UUID, by pipeline.Actor) 
 // nothing tells the two apart.
 func noCase(id uuid.UUID) error {
 	return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no case " + id.String()}
+}
+
+// WithoutOthers takes out of a report what it says of other cases, for somebody who only
+// submits: which models on record are built alike, and in which cases they and the models
+// behind this one stand. What rules concluded from that stays.
+func WithoutOthers(r *pipeline.Report) {
+	if r.Case != nil {
+		ref := *r.Case
+		ref.SameStructure = nil
+		r.Case = &ref
+	}
+	l := &r.Facts.Lineage
+	l.Known = nil
+	l.Chain = slices.Clone(l.Chain)
+	for i := range l.Chain {
+		l.Chain[i].Case = ""
+	}
+	r.FactsIndex = slices.Clone(r.FactsIndex)
+	for i, entry := range r.FactsIndex {
+		if !slices.ContainsFunc(entry.Evidence, ofInventory) {
+			continue
+		}
+		entry.Evidence = slices.Clone(entry.Evidence)
+		for k := range entry.Evidence {
+			if ofInventory(entry.Evidence[k]) {
+				entry.Evidence[k].Where = ""
+			}
+		}
+		r.FactsIndex[i] = entry
+	}
+	r.FactsIndex = slices.DeleteFunc(r.FactsIndex, func(e pipeline.FactEntry) bool { return strings.HasPrefix(e.Name, knownFact) })
+	r.Findings = slices.Clone(r.Findings)
+	for i, f := range r.Findings {
+		if slices.ContainsFunc(f.Evidence, ofOthers) {
+			r.Findings[i].Evidence = slices.DeleteFunc(slices.Clone(f.Evidence), ofOthers)
+		}
+	}
+}
+
+// knownFact begins the facts on models of the same structure.
+const knownFact = "lineage.known"
+
+func ofInventory(e pipeline.Evidence) bool { return e.Object == pipeline.EvidenceInventory }
+
+// ofOthers tells facts whose values name other cases.
+func ofOthers(e pipeline.FindingEvidence) bool {
+	return strings.HasPrefix(e.Fact, knownFact) || e.Fact == "lineage.chain" || strings.HasPrefix(e.Fact, "lineage.chain[") && strings.HasSuffix(e.Fact, ".case")
 }

@@ -36,6 +36,9 @@ type Service struct {
 	// account. LinkTerm is how long one counts.
 	Links    bool
 	LinkTerm time.Duration
+	// Lease is how long a check belongs to a worker that says nothing, [DefaultLease] where
+	// it is 0. A worker that died is taken over after that time.
+	Lease time.Duration
 	// Sources are prefixes that a check must have one of; none means any bucket.
 	Sources []string
 }

@@ -377,15 +377,15 @@ func (c *cli) writeGate(r *pipeline.Report, result gateResult, f *format) error 
 }
 
 // await asks for the ruling, again and again while a person has to decide and the
-// time lasts.
+// time lasts. A desk that does not answer for a while, after it once did, is waited for too.
 func await(ctx context.Context, at gatekeeper, r *pipeline.Report, wait time.Duration) (pipeline.Ruling, error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
-	for {
-		ruling, err := at.ruling(ctx, pipeline.QueryFor(r))
-		if err != nil || ruling.Kind != pipeline.RulingWaiting || wait == 0 {
-			return ruling, err
-		}
+	ruling, err := at.ruling(ctx, pipeline.QueryFor(r))
+	if err != nil || wait == 0 {
+		return ruling, err
+	}
+	for err == nil && ruling.Kind == pipeline.RulingWaiting || errors.Is(err, pipeline.ErrUnavailable) {
 		select {
 		case <-ctx.Done():
 			return ruling, fmt.Errorf("the wait was stopped: %w", context.Cause(ctx))
@@ -393,7 +393,9 @@ func await(ctx context.Context, at gatekeeper, r *pipeline.Report, wait time.Dur
 			return at.ruling(ctx, pipeline.QueryFor(r))
 		case <-time.After(pollEvery):
 		}
+		ruling, err = at.ruling(ctx, pipeline.QueryFor(r))
 	}
+	return ruling, err
 }
 
 // decideGate turns verdict and ruling into the gate's answer. Where there is a queue, a

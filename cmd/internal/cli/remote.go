@@ -29,8 +29,9 @@ one's own. Its token says who acts; it is read from --token-file or ` + config.E
 // serverHelpGate says it of the gate, which reads what it lets pass itself.
 const serverHelpGate = serverHelp + `
 SOURCE is still read here, where this program can read it, and judged with the packs, the lists
-and the settings of this call: a folder always, a bucket with the credentials at hand. What is
-asked of the desk is what was decided on these digests. A bucket of which the desk has no case
+and the settings of this call: a folder always, a bucket with the credentials at hand. Which
+models the desk has seen before plays no part in that. What is asked of the desk is what was
+decided on these digests. A bucket of which the desk has no case
 is given to it to check. Where the credentials at hand do not open the bucket, the desk reads
 and judges it in place of this program, with its own packs and lists.
 `

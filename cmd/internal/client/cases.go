@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,14 +42,28 @@ func (c *Client) Check(ctx context.Context, id uuid.UUID) (pipeline.Check, error
 	return out, err
 }
 
+// patience is how long a desk may not answer while a check of it is followed: it may be
+// started again, and goes on with the check then.
+const patience = time.Minute
+
 // Follow waits until a check has ended and tells how far it is, whenever it looks. A check
-// that failed is an error with the code, message and hint that the desk gives.
+// that failed is an error with the code, message and hint that the desk gives. A desk that
+// has answered before is waited for, up to a minute.
 func (c *Client) Follow(ctx context.Context, id uuid.UUID, tell func(pipeline.Check)) (pipeline.Check, error) {
-	for {
+	var heard time.Time
+	// A check that takes no time is not waited for long.
+	for wait := c.poll / 16; ; wait = min(2*wait, c.poll) {
 		now, err := c.Check(ctx, id)
+		if errors.Is(err, pipeline.ErrUnavailable) && time.Since(heard) < patience && ctx.Err() == nil {
+			if err := sleep(ctx, c.poll); err != nil {
+				return now, err
+			}
+			continue
+		}
 		if err != nil {
 			return now, err
 		}
+		heard = time.Now()
 		tell(now)
 		switch {
 		case now.State == pipeline.CheckFailed && now.Failure != nil:
@@ -58,7 +73,7 @@ func (c *Client) Follow(ctx context.Context, id uuid.UUID, tell func(pipeline.Ch
 		case now.Ended():
 			return now, c.odd("a check that ended without a case", nil)
 		}
-		if err := sleep(ctx, c.poll); err != nil {
+		if err := sleep(ctx, wait); err != nil {
 			return now, err
 		}
 	}
@@ -70,6 +85,9 @@ func (c *Client) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipelin
 	err := c.do(ctx, call{method: http.MethodGet, path: "/cases", query: queryOf(filter)}, &out)
 	return out, err
 }
+
+// pageMost is the largest page that a desk gives.
+const pageMost = 200
 
 // queryOf writes the part of a filter that commands use.
 func queryOf(f pipeline.CaseFilter) url.Values {
@@ -86,7 +104,7 @@ func queryOf(f pipeline.CaseFilter) url.Values {
 		}
 	}
 	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
+		q.Set("limit", strconv.Itoa(min(f.Limit, pageMost)))
 	}
 	return q
 }

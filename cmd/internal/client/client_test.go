@@ -394,6 +394,29 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollow_AcrossARestart: the desk goes away while it checks, and comes back.
+func TestFollow_AcrossARestart(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	c, _ := asker(t, func(w http.ResponseWriter, _ *http.Request) {
+		switch n := asked.Add(1); {
+		case n == 1:
+			answer(w, 200, "application/json", `{"state":"running"}`)
+		case n < 6:
+			panic(http.ErrAbortHandler)
+		default:
+			answer(w, 200, "application/json", `{"state":"done","case":"`+uuid.NewString()+`"}`)
+		}
+	})
+	_, err := c.Follow(t.Context(), uuid.New(), func(pipeline.Check) {})
+	require.NoError(t, err)
+
+	never, server := asker(t, func(http.ResponseWriter, *http.Request) {})
+	server.Close()
+	_, err = never.Follow(t.Context(), uuid.New(), func(pipeline.Check) {})
+	require.ErrorIs(t, err, pipeline.ErrUnavailable, "one that never answered is not waited for")
+}
+
 // TestRuling: an answer that says less than it must opens nothing.
 func TestRuling(t *testing.T) {
 	t.Parallel()

@@ -239,7 +239,8 @@ func (b *copyBench) tell(out io.Writer, bytes int64, trials []*trial, sums []*pe
 	return nil
 }
 
-// approve has the model checked with all its bytes, and cleared with a signature.
+// approve has the model checked with all its bytes, and cleared or approved with a
+// signature.
 func (b *copyBench) approve(ctx context.Context) error {
 	b.env = append(b.env, "WEIGHBRIDGE_KEY_PASSPHRASE="+rand.Text())
 	at := func(name string) string { return filepath.Join(b.work, b.name+"-"+name) }
@@ -249,11 +250,12 @@ func (b *copyBench) approve(ctx context.Context) error {
 	queue := []string{"--db", at("queue.db")}
 	// Numbers that nobody trained match rules of other packs.
 	text, _, err := timed(ctx, append([]string{b.weighbridge, "check", b.lies, "--hash", "--pack", "integrity", "--key", at("key.pem"), "--format", "json"}, queue...), runtime.NumCPU(), b.env...)
-	if err != nil {
+	if failed(err) {
 		return err
 	}
 	var r struct {
-		Case     struct{ ID string }
+		Case     struct{ ID, State string }
+		Facts    struct{ Params struct{ Upper int64 } }
 		Artifact struct {
 			Objects []struct{ Path, SHA256 string }
 		}
@@ -264,6 +266,14 @@ func (b *copyBench) approve(ctx context.Context) error {
 	b.want = map[string]string{}
 	for _, o := range r.Artifact.Objects {
 		b.want[o.Path] = strings.TrimPrefix(o.SHA256, "sha256:")
+	}
+	if r.Case.State != "cleared" { // more than a billion parameters of no known family
+		for _, who := range []string{"first", "second"} {
+			if _, _, err := timed(ctx, append([]string{b.weighbridge, "queue", "decide", r.Case.ID, "approve", "--actor", who, "--key", at("key.pem"), "--reason", "risk_accepted",
+				"--comment", fmt.Sprintf("up to %d parameters", r.Facts.Params.Upper)}, queue...), runtime.NumCPU(), b.env...); err != nil {
+				return err
+			}
+		}
 	}
 	_, _, err = timed(ctx, append([]string{b.weighbridge, "approval", "show", r.Case.ID, "--out", at("approval.json")}, queue...), runtime.NumCPU(), b.env...)
 	return err

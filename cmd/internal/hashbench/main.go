@@ -275,6 +275,9 @@ func pinned(cores int, command ...string) []string {
 	return append([]string{"taskset", "-c", fmt.Sprintf("0-%d", cores-1)}, command...)
 }
 
+// mostSaid is how many bytes of a command's output an error holds.
+const mostSaid = 500
+
 // timed runs a command with the process's environment and more.
 func timed(ctx context.Context, command []string, cores int, more ...string) (stdout []byte, took time.Duration, err error) {
 	var out, failed bytes.Buffer
@@ -286,7 +289,8 @@ func timed(ctx context.Context, command []string, cores int, more ...string) (st
 	err = cmd.Run()
 	took = time.Since(started)
 	if err != nil {
-		err = fmt.Errorf("%s: %w: %s%s", strings.Join(command, " "), err, failed.Bytes(), out.Bytes())
+		said := out.Bytes() // an error in JSON, or a whole report
+		err = fmt.Errorf("%s: %w: %s%s", strings.Join(command, " "), err, failed.Bytes(), said[:min(len(said), mostSaid)])
 	}
 	return out.Bytes(), took, err
 }
@@ -309,13 +313,17 @@ func (s settings) peer(ctx context.Context, p *peer, folder string, cores int) (
 	return digests, took, err
 }
 
+// failed tells whether a check gave no report. Random weights may ask for a person, so that
+// it ends with another status than 0 and a report.
+func failed(err error) bool {
+	var exit *exec.ExitError
+	return err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 10)
+}
+
 // check returns the digests of the report by file name.
 func (s settings) check(ctx context.Context, folder string, cores int) (map[string]string, time.Duration, error) {
 	out, took, err := timed(ctx, pinned(cores, s.weighbridge, "check", folder, "--hash", "--format", "json"), cores)
-	// Random weights may ask for a person, so that check ends with another status than 0
-	// and a report.
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 10) {
+	if failed(err) {
 		return nil, took, err
 	}
 	var r struct {

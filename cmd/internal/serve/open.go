@@ -33,6 +33,9 @@ type Options struct {
 	Dev    bool
 	Logger hclog.Logger
 	Now    func() time.Time
+	// Lease is how long a check belongs to a worker that says nothing, [app.DefaultLease]
+	// where it is 0.
+	Lease time.Duration
 	// Signer signs what is settled, nil where no key is named.
 	Signer attest.Signer
 	// Checkpoint anchors the audit log where it is due; it may be nil.
@@ -166,7 +169,7 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 		return err
 	}
 	d.closers = append(d.closers, queue.DB.Close)
-	d.Service = &app.Service{App: a, Queue: queue, Signer: o.Signer, Folders: o.Dev, Links: s.Links, LinkTerm: s.LinkTerm, Sources: s.Sources}
+	d.Service = &app.Service{App: a, Queue: queue, Signer: o.Signer, Folders: o.Dev, Links: s.Links, LinkTerm: s.LinkTerm, Sources: s.Sources, Lease: o.Lease}
 
 	teller, err := d.teller(o, queue)
 	if err != nil {
@@ -174,7 +177,7 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 	}
 	work, err := jobs.Open(ctx, jobs.Options{DB: queue.DB.Writer(), Logger: logging.Slog(o.Logger.Named("jobs")), Workers: s.Workers,
 		Check: d.Service.RunCheck, Rejudge: d.Service.RejudgeAll, Tasks: d.Service.Tasks(teller, d.checkpoint(o, queue)),
-		Stale: d.Service.StaleChecks})
+		Stale: d.Service.StaleChecks, StaleEvery: o.Lease / 3})
 	if err != nil {
 		return err
 	}

@@ -282,10 +282,12 @@ func (s *Site) verifyAudit(w http.ResponseWriter, r *http.Request) error {
 	head, err := s.service.Queue.DB.VerifyAudit(ctx, earlier)
 	if errors.Is(err, pipeline.ErrTampered) {
 		s.logger.Error("the audit log does not verify", "actor", access.Of(ctx).Actor.Name, "error", err)
-		v.Problem, _, _ = problemOf(err)
-		err = nil
-	}
-	if err != nil {
+		v.Problem = &Problem{Message: err.Error()}
+		var own *pipeline.Error
+		if errors.As(err, &own) {
+			v.Problem = &Problem{Message: own.Message, Hint: own.Hint}
+		}
+	} else if err != nil {
 		return err
 	}
 	v.Head, v.Took = head, s.now().Sub(began)

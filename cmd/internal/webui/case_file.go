@@ -59,7 +59,7 @@ type filePlace struct {
 // fileStyle is added to the style of a report for what a report has not.
 const fileStyle = `
 .talk { list-style: none; padding: 0; } .talk li { border-top: 1px solid var(--line); padding: .5rem 0; }
-.soft { color: var(--soft); } .tag { border: 1px solid var(--line); border-radius: .2rem; padding: 0 .35rem; color: inherit; font-weight: 400; }
+.soft { color: var(--soft); }
 blockquote { margin: .3rem 0 0; border-left: .2rem solid var(--line); padding-left: .75rem; }
 pre.lines { white-space: pre-wrap; }
 .digests { display: grid; grid-template-columns: 1fr; }
@@ -87,8 +87,8 @@ func (s *Site) showFile(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) caseFileOf(ctx context.Context, v app.CaseView, who access.Identity) (*caseFile, error) {
-	if !who.Sees() && v.Report.Case != nil {
-		v.Report.Case.SameStructure = nil // cases of others
+	if !who.Sees() {
+		app.WithoutOthers(&v.Report)
 	}
 	style := report.Style() + fileStyle
 	sum := sha256.Sum256([]byte(style))

@@ -295,6 +295,9 @@ const mostEventText = 16 << 10
 // casePageOf gathers what a page shows of a case.
 func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identity, q url.Values) (*casePage, error) {
 	c, r := v.Case, &v.Report
+	if !who.Sees() {
+		app.WithoutOthers(r)
+	}
 	rules, err := s.service.RulesOf(r)
 	if err != nil {
 		return nil, err
@@ -337,10 +340,7 @@ func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identi
 
 // ofSubmitter takes away what is not for somebody who only submits: cases of others.
 func (p *casePage) ofSubmitter(ctx context.Context, s *Site, who access.Identity) {
-	p.Alike, p.Lineage.Known, p.Exceptions = nil, nil, nil
-	for i := range p.Lineage.Nodes {
-		p.Lineage.Nodes[i].Case = ""
-	}
+	p.Alike, p.Exceptions = nil, nil
 	if p.Differs != nil {
 		if _, err := s.service.Visible(ctx, p.Differs.Case.ID, who.Actor); err != nil {
 			p.Differs = nil
@@ -391,7 +391,7 @@ func (p *casePage) may(who access.Identity, links bool) {
 // choose fills the decision form as an address asks for: the choice made, or the request
 // for what is missing.
 func (p *casePage) choose(q url.Values) {
-	kind := pipeline.DecisionKind(q.Get("choose"))
+	kind := pipeline.DecisionKind(q.Get("choice"))
 	if slices.Contains(pipeline.DecisionKinds(), kind) {
 		p.Form.Kind = kind
 	}
@@ -435,6 +435,7 @@ func (s *Site) caseFunctions() template.FuncMap {
 		"anchor":  anchorOf,
 		"value":   report.Value,
 		"reasons": pipeline.ReasonCodes,
+		"some":    some,
 		"inc":     func(n int) int { return n + 1 },
 		"dec":     func(n int) int { return n - 1 },
 		"inputday": func(t *time.Time) string {
@@ -453,6 +454,17 @@ func (s *Site) caseFunctions() template.FuncMap {
 			return out
 		},
 	}
+}
+
+// mostAskers is how many rules are named with a question.
+const mostAskers = 5
+
+// some names the first of a list.
+func some(names []string) string {
+	if len(names) <= mostAskers {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:mostAskers], ", ") + ", +" + report.Count(int64(len(names)-mostAskers))
 }
 
 // lastPart is the last part of a source: the model's own name.

@@ -153,11 +153,16 @@ func (d *desk) ask(token, method, path string, form url.Values, headers ...strin
 	}
 	rec := httptest.NewRecorder()
 	d.mux.Handler().ServeHTTP(rec, req)
-	out := answer{t: d.t, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+	return parsed(d.t, rec)
+}
+
+func parsed(t *testing.T, rec *httptest.ResponseRecorder) answer {
+	t.Helper()
+	out := answer{t: t, status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 	if strings.HasPrefix(rec.Header().Get("Content-Type"), "text/html") {
 		var err error
 		out.doc, err = html.Parse(strings.NewReader(out.body))
-		require.NoError(d.t, err)
+		require.NoError(t, err)
 	}
 	return out
 }

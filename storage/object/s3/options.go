@@ -51,6 +51,10 @@ type Options struct {
 	// further read of a body, 30 seconds by default. A body may take as long as it
 	// likes while bytes arrive.
 	AnswerTimeout time.Duration
+	// WriteTimeout is the same for requests that write, 15 minutes by default: a store
+	// answers when it has copied up to 5 GiB, or put thousands of parts together, and many
+	// send nothing until then. A connection that is dead is noticed earlier.
+	WriteTimeout time.Duration
 }
 
 // FromEnv fills what is empty in o from the variables that other S3 tools read:
@@ -90,6 +94,7 @@ const (
 	defaultRegion      = "us-east-1"
 	defaultConcurrency = 256
 	defaultTimeout     = 30 * time.Second
+	defaultWrite       = 15 * time.Minute
 )
 
 func (o Options) withDefaults() Options {
@@ -101,6 +106,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.AnswerTimeout <= 0 {
 		o.AnswerTimeout = defaultTimeout
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = defaultWrite
 	}
 	return o
 }

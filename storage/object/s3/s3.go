@@ -111,7 +111,7 @@ func (s *Store) client(transport http.RoundTripper) (*minio.Core, error) {
 
 // Close gives up the idle connections. Bodies that are still open stay readable.
 func (s *Store) Close() error {
-	s.wire.base.CloseIdleConnections()
+	s.wire.close()
 	return nil
 }
 

@@ -40,8 +40,11 @@ type callKey struct{}
 // kept in the call. (net/http itself repeats a request when a kept connection turns out
 // to be dead before any answer; that counts as one request here.)
 type wire struct {
-	base     *http.Transport
-	timeout  time.Duration
+	base    *http.Transport
+	timeout time.Duration
+	// writes and patience are base and timeout for requests that write.
+	writes   *http.Transport
+	patience time.Duration
 	requests atomic.Int64
 }
 
@@ -56,7 +59,15 @@ func newWire(o Options, secure bool) (*wire, error) {
 	base.ResponseHeaderTimeout = o.AnswerTimeout
 	base.DisableCompression = true
 	base.MaxResponseHeaderBytes = 256 << 10
-	return &wire{base: base, timeout: o.AnswerTimeout}, nil
+	writes := base.Clone()
+	writes.ResponseHeaderTimeout = o.WriteTimeout
+	return &wire{base: base, timeout: o.AnswerTimeout, writes: writes, patience: o.WriteTimeout}, nil
+}
+
+// close gives up the idle connections.
+func (w *wire) close() {
+	w.base.CloseIdleConnections()
+	w.writes.CloseIdleConnections()
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -69,12 +80,16 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	req = req.WithContext(ctx)
 	req.Header.Set("Accept-Encoding", "identity")
-	resp, err := w.base.RoundTrip(req)
+	base, timeout := w.base, w.timeout
+	if c.target.written {
+		base, timeout = w.writes, w.patience
+	}
+	resp, err := base.RoundTrip(req)
 	if err != nil {
 		cancel(nil)
 		return c.fail(req, broken(c.ctx, err, c.target)), nil //nolint:contextcheck // the caller's context, which the request's is made from
 	}
-	resp.Body = &body{call: c, from: resp.Body, cancel: cancel, ctx: ctx, timeout: w.timeout}
+	resp.Body = &body{call: c, from: resp.Body, cancel: cancel, ctx: ctx, timeout: timeout}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent && (!c.target.written || resp.StatusCode != http.StatusNoContent) {
 		err = refusal(resp, c.target)
 		if c.ctx.Err() != nil {

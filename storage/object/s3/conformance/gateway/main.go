@@ -151,7 +151,12 @@ func copyAll(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	client, err := minio.New(endpoint.Host, &minio.Options{Region: region,
+	transport, err := minio.DefaultTransport(endpoint.Scheme == "https")
+	if err != nil {
+		return err
+	}
+	transport.ResponseHeaderTimeout = 0 // the server answers when it has copied
+	client, err := minio.New(endpoint.Host, &minio.Options{Region: region, Transport: transport, Secure: endpoint.Scheme == "https",
 		Creds: credentials.NewStaticV4(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), "")})
 	if err != nil {
 		return err
