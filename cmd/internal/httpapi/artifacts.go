@@ -123,7 +123,7 @@ func (a *api) status(ctx context.Context, in *statusIn) (*struct{ Body artifactS
 	bySubmission := map[pipeline.Digest][]pipeline.Case{}
 	for _, c := range cases {
 		key := c.Key().SubmissionDigest
-		if in.Submission == "" || string(key) == strings.TrimSuffix(in.Submission, noSubmission) {
+		if in.Submission == "" || string(key) == in.Submission || key == "" && in.Submission == noSubmission {
 			bySubmission[key] = append(bySubmission[key], c)
 		}
 	}

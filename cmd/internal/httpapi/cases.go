@@ -262,6 +262,9 @@ func (a *api) report(ctx context.Context, in *reportIn) (*fileOut, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !who(ctx).Sees() {
+		app.WithoutOthers(&r)
+	}
 	format, ok := report.FormatNamed(in.Format)
 	if !ok {
 		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "there is no such format"}
