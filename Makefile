@@ -76,7 +76,7 @@ bench-hash: build ## time check --hash and release on 10 GB beside sha256sum and
 	go build -C storage/object/s3/conformance -o $(CURDIR)/bin/gateway ./gateway
 	go run ./cmd/internal/hashbench $(HASH)
 
-bench-queue: ## time pages of a queue of 1,000,000 cases (QUEUE="-cases 100000 -time 5s" for others); about 6 GB of disk
+bench-queue: ## time pages of a queue of 1,000,000 cases (QUEUE="-cases 100000 -time 5s" for others); 10 GB of disk
 	go run ./cmd/internal/queuebench $(QUEUE)
 
 generate: ## write generated files again
