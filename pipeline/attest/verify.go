@@ -75,9 +75,8 @@ func (t Term) holds(at time.Time) error {
 //
 // An error matches [ErrOtherSubmission], [ErrOtherBytes] or [ErrStrongerVerdict].
 func (a *Approval) Covers(q pipeline.ApprovalQuery) (pipeline.ApprovalBound, error) {
-	if text(a.Submission) != text(q.SubmissionDigest) {
-		return "", refuse(CodeOtherSubmission, "another destination, recipient or use is another case",
-			"the approval was given for another submission")
+	if err := a.GivenFor(q.SubmissionDigest); err != nil {
+		return "", err
 	}
 	of := a.Artifact
 	hashed := q.ContentDigest != nil && of.ContentDigest != nil
@@ -102,4 +101,14 @@ func (a *Approval) Covers(q pipeline.ApprovalQuery) (pipeline.ApprovalBound, err
 		return pipeline.BoundContent, nil
 	}
 	return pipeline.BoundStore, nil
+}
+
+// GivenFor compares the submission that the approval was given for, nil for none. An error
+// matches [ErrOtherSubmission].
+func (a *Approval) GivenFor(submission *pipeline.Digest) error {
+	if text(a.Submission) == text(submission) {
+		return nil
+	}
+	return refuse(CodeOtherSubmission, "another destination, recipient or use is another case",
+		"the approval was given for another submission")
 }

@@ -63,27 +63,41 @@ func (q *Queue) Sign(ctx context.Context, id uuid.UUID, signer attest.Signer, by
 	return signed, err
 }
 
-// Signed returns the newest signed approval of a case as it is settled now, nil where none
-// is kept. One that is bound to the bytes goes before one that is bound to a store.
-func (q *Queue) Signed(ctx context.Context, c pipeline.Case) (*pipeline.Attestation, error) {
+// Kept returns the signed approvals of a case as it is settled now, none where it is not
+// approved or cleared: those that are bound to the bytes before those that are bound to a
+// store, and of each kind the newest first.
+func (q *Queue) Kept(ctx context.Context, c pipeline.Case) ([]pipeline.Attestation, error) {
 	if c.State != pipeline.StateApproved && c.State != pipeline.StateCleared {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil
 	}
 	history, err := q.DB.History(ctx, c.ID)
 	if err != nil || history.Settled == nil {
 		return nil, err
 	}
-	kept, err := q.DB.AttestationsOf(ctx, c.ID)
+	all, err := q.DB.AttestationsOf(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	var best *pipeline.Attestation
-	for i, a := range kept {
-		if a.Settled == *history.Settled && (best == nil || best.Bound == pipeline.BoundStore && a.Bound == pipeline.BoundContent) {
-			best = &kept[i]
+	var bytes, store []pipeline.Attestation
+	for _, a := range all {
+		switch {
+		case a.Settled != *history.Settled:
+		case a.Bound == pipeline.BoundContent:
+			bytes = append(bytes, a)
+		default:
+			store = append(store, a)
 		}
 	}
-	return best, nil
+	return append(bytes, store...), nil
+}
+
+// Signed returns the first of [Queue.Kept], nil where none is kept.
+func (q *Queue) Signed(ctx context.Context, c pipeline.Case) (*pipeline.Attestation, error) {
+	kept, err := q.Kept(ctx, c)
+	if err != nil || len(kept) == 0 {
+		return nil, err
+	}
+	return &kept[0], nil
 }
 
 // SignWhereDue signs a case that is approved or cleared and has no signed approval that

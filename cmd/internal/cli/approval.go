@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -245,7 +244,7 @@ EXIT STATUS
 	a.add(cmd)
 	f := formatFlag(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		result, err := c.compare(cmd.Context(), args[0], "", false, &a)
+		result, _, err := c.compare(cmd.Context(), args[0], "", false, &a)
 		code := refusedAs(err)
 		if err != nil && code == exitClear {
 			return err
@@ -291,6 +290,7 @@ case that was opened again, the approvals from before are revoked.
 The list is the file of --revocations. It is made where there is none, is signed anew with
 the signing key, and its number rises by one. Where it could not be written, run the command
 again: a case that is revoked already is put on the list only. The comment is not in the list.
+Commands that write the same list wait for each other, by a file of its name and ".lock".
 ` + passphraseHelp + `
 EXIT STATUS
   0   done
@@ -345,6 +345,11 @@ func (c *cli) revoke(ctx context.Context, a *app.App, queue *app.Queue, name str
 		if key, err = c.requireKey(ctx, sign, a.Settings.Approvals); err != nil {
 			return out, err
 		}
+		release, err := lock(ctx, out.List)
+		if err != nil {
+			return out, err
+		}
+		defer release()
 		if list, err = c.revocations(ctx, a, key); err != nil {
 			return out, err
 		}
@@ -377,9 +382,6 @@ func (c *cli) revoke(ctx context.Context, a *app.App, queue *app.Queue, name str
 func (c *cli) revocations(ctx context.Context, a *app.App, key *attest.PrivateKey) (*attest.Revocations, error) {
 	path := a.Settings.Approvals.Revocations
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the folder of the list of revocations cannot be used", Err: err}
-		}
 		return &attest.Revocations{Schema: attest.RevocationsSchema}, nil
 	}
 	trust, err := c.ownTrust(a.Settings.Approvals, key)

@@ -21,8 +21,10 @@ type approvalFlags struct {
 	trust       string
 	key         string
 	revocations string
-	// trusted is what trust or key name, once verify has read them.
+	// trusted is what trust or key name, and revoked what revocations names, nil for none,
+	// once load has read them.
 	trusted *attest.Trust
+	revoked *attest.Revocations
 }
 
 func (a *approvalFlags) add(cmd *cobra.Command) {
@@ -44,20 +46,21 @@ func (a *approvalFlags) fill(from config.Approvals) {
 	}
 }
 
-// load reads the trusted keys and the list of revocations, nil where none is named.
-func (a *approvalFlags) load(ctx context.Context, now time.Time) (*attest.Revocations, error) {
+// load reads the trusted keys and the list of revocations.
+func (a *approvalFlags) load(ctx context.Context, now time.Time) error {
 	if (a.trust == "") == (a.key == "") {
-		return nil, usage("name the trusted keys with --trust FILE, or one public key with --key FILE")
+		return usage("name the trusted keys with --trust FILE, or one public key with --key FILE")
 	}
 	var err error
 	if a.trusted, err = a.readTrust(); err != nil || a.revocations == "" {
-		return nil, err
+		return err
 	}
 	e, err := readEnvelope(a.revocations, "list of revocations")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return a.trusted.VerifyRevocations(ctx, e, now)
+	a.revoked, err = a.trusted.VerifyRevocations(ctx, e, now)
+	return err
 }
 
 // verify reads the approval and holds it against keys, term and revocations.
@@ -66,15 +69,14 @@ func (a *approvalFlags) verify(ctx context.Context, now time.Time) (attest.Verif
 	if a.approval == "" {
 		return none, nil, usage("name the signed approval with --approval FILE")
 	}
-	revoked, err := a.load(ctx, now)
-	if err != nil {
+	if err := a.load(ctx, now); err != nil {
 		return none, nil, err
 	}
 	e, err := readEnvelope(a.approval, "approval")
 	if err != nil {
 		return none, nil, err
 	}
-	verified, err := a.trusted.VerifyApproval(ctx, e, now, revoked)
+	verified, err := a.trusted.VerifyApproval(ctx, e, now, a.revoked)
 	return verified, e, err
 }
 
@@ -110,9 +112,14 @@ func readEnvelope(path, what string) (*attest.Envelope, error) {
 // of another kind. What somebody took back or forged blocks; what does not fit, or not
 // now, waits for a person.
 func refusedAs(err error) int {
+	var own *refusal
+	var exit status
+	if errors.As(err, &own) && errors.As(own.exit, &exit) {
+		return int(exit)
+	}
 	for _, one := range []error{attest.ErrRevoked, attest.ErrKeyRevoked, attest.ErrUnknownKey, attest.ErrStranger, attest.ErrSignature,
 		attest.ErrKeyNotYetValid, attest.ErrKeyEnded, attest.ErrKeyUse, attest.ErrPayloadType, attest.ErrStatementType,
-		attest.ErrPredicateType, attest.ErrSubject} {
+		attest.ErrPredicateType, attest.ErrSubject, &pipeline.Error{Code: gateRejected}} {
 		if errors.Is(err, one) {
 			return exitBlock
 		}

@@ -140,10 +140,18 @@ EXIT STATUS
 // writeNew writes a file that does not exist yet. An error matches [pipeline.ErrUsage]
 // where it does.
 func writeNew(path string, content []byte) error {
+	if err := isNew(path); err != nil {
+		return err
+	}
+	return create(path, content, 0o644)
+}
+
+// isNew refuses a path at which something lies.
+func isNew(path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return &pipeline.Error{Code: pipeline.CodeUsage, Message: path + " exists already", Hint: "name a file that does not exist yet"}
 	}
-	return create(path, content, 0o644)
+	return nil
 }
 
 // exportBatch is how many events are read at a time.

@@ -170,6 +170,10 @@ func (c *cli) weigh(ctx context.Context, run app.Run, sign *signing) (*pipeline.
 			return nil, nil, err
 		}
 		run.Keep = true
+	} else if c.settings.Approvals.Key != "" || sign.passphraseFile != "" {
+		// A key of the environment or the configuration is for other commands too.
+		return nil, nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "a signing key is given, and no queue in which anything could be signed",
+			Hint: "name the queue with --db FILE or " + config.EnvDB + ", or leave --key and --passphrase-file out"}
 	}
 	w, err := a.Weigh(ctx, run)
 	if err == nil && queue != nil {

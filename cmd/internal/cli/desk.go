@@ -44,9 +44,10 @@ type caseChanger interface {
 // gatekeeper answers whether bytes may pass.
 type gatekeeper interface {
 	ruling(ctx context.Context, q pipeline.ApprovalQuery) (pipeline.Ruling, error)
-	// envelopes returns the signed approvals of the case that a ruling comes from, as it
-	// is settled now, the one to try first at the front.
-	envelopes(ctx context.Context, of pipeline.Ruling) ([][]byte, error)
+	// envelopes returns the signed approvals of a case that a ruling comes from, as it is
+	// settled now, the one to try first at the front: one that is bound to the bytes goes
+	// before one that is bound to a store. A desk gives that one alone.
+	envelopes(ctx context.Context, of pipeline.Case) ([][]byte, error)
 }
 
 // ownQueue is a database of one's own.
@@ -117,23 +118,11 @@ func (q *ownQueue) ruling(ctx context.Context, query pipeline.ApprovalQuery) (pi
 	return q.queue.ApprovalFor(ctx, query)
 }
 
-func (q *ownQueue) envelopes(ctx context.Context, of pipeline.Ruling) ([][]byte, error) {
-	if of.Case == nil {
-		return nil, nil
+func (q *ownQueue) envelopes(ctx context.Context, of pipeline.Case) ([][]byte, error) {
+	kept, err := q.queue.Kept(ctx, of)
+	out := make([][]byte, 0, len(kept))
+	for _, one := range kept {
+		out = append(out, one.Envelope)
 	}
-	history, err := q.queue.DB.History(ctx, of.Case.ID)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := q.queue.DB.AttestationsOf(ctx, of.Case.ID)
-	if err != nil || history.Settled == nil {
-		return nil, err
-	}
-	var out [][]byte
-	for i := len(kept) - 1; i >= 0; i-- {
-		if kept[i].Settled == *history.Settled {
-			out = append(out, kept[i].Envelope)
-		}
-	}
-	return out, nil
+	return out, err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,12 +55,13 @@ Without a queue only a clear verdict opens it. Where a trust file is named, the 
 also be signed by one of its keys; the gate signs nothing that it did not settle itself.
 
 ` + serverHelpGate + `
-With --out the signed approval that opens the gate is written to a new file, and the gate stays
-closed where none is kept.
-
 With --approval no database is needed and no rule is applied: the bytes (or, of a store-bound
 approval, the pins), the submission, the term, the keys and the list of revocations are
 compared. A verdict that newer rules would reach shows only without --approval.
+
+With --approval-out an open gate writes the signed approval that opened it to a new file: the
+one of --approval, or the one that the queue or the desk keeps. Where nothing is signed there
+is no file; name a trust file, and the gate of a case that nobody signed stays closed.
 
 EXIT STATUS
   0   open: clear, or a valid approval covers these bytes and this submission
@@ -72,7 +72,7 @@ EXIT STATUS
   1   no report could be made
   2   wrong usage`,
 		Example: `  weighbridge gate s3://staging/llama-3-70b/ --db queue.db
-  weighbridge gate s3://staging/llama-3-70b/ --server https://desk.example.org --wait 30m --out approval.json
+  weighbridge gate s3://staging/llama-3-70b/ --server https://desk.example.org --wait 30m --trust trust.yaml --approval-out approval.json
   weighbridge gate ./llama-3-70b --approval approval.json --key release.pem.pub`,
 		Args: exactly("SOURCE"),
 	}
@@ -80,29 +80,30 @@ EXIT STATUS
 	a.add(cmd)
 	sign.addPassphrase(cmd)
 	c.addServerFlags(cmd.Flags())
-	cmd.Flags().StringVar(&out, "out", "", "write the signed approval that opens the gate to this new file")
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for a decision, such as 30m")
+	cmd.Flags().StringVar(&out, "approval-out", "", "write the signed approval that opened the gate to this new file")
 	// SARIF and JUnit tell what rules found, which no approval changes: they are for check.
 	f := formatFlag(cmd, "table", "json", "markdown")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case wait < 0:
 			return usage("--wait takes a duration of zero or more")
-		case a.approval != "" && (out != "" || c.settings.Server != "" || c.settings.TokenFile != ""):
-			return usage("with --approval nobody is asked, and the approval is in hand: leave --server, --token-file and --out out")
+		case a.approval != "" && (c.settings.Server != "" || c.settings.TokenFile != ""):
+			return usage("with --approval nobody is asked: leave --server and --token-file out")
 		case a.approval != "" && (wait > 0 || len(j.packs) > 0):
 			return usage("with --approval nothing is judged and nothing is waited for: leave --pack and --wait out")
 		case a.approval == "" && a.key != "":
 			return usage("--key is the public key that --approval is verified with; name both, or a trust file with --trust")
-		case a.approval != "":
-			return c.gateByApproval(cmd.Context(), args[0], j.submission, &a, f)
 		}
 		if out != "" {
-			if _, err := os.Lstat(out); err == nil {
-				return exists(out)
+			if err := isNew(out); err != nil {
+				return err
 			}
 		}
 		g := gating{approvalFlags: &a, wait: wait, out: out, format: f}
+		if a.approval != "" {
+			return c.gateByApproval(cmd.Context(), args[0], j.submission, &g)
+		}
 		remote, err := c.remote(cmd, deskGate)
 		if err != nil {
 			return err
@@ -111,7 +112,7 @@ EXIT STATUS
 		if err != nil {
 			return err
 		}
-		if err := c.loadTrust(cmd.Context(), &g); err != nil {
+		if err := c.loadTrust(cmd.Context(), &a); err != nil {
 			return err
 		}
 		if remote != nil {
@@ -125,36 +126,48 @@ EXIT STATUS
 // gating is how a gate was asked.
 type gating struct {
 	*approvalFlags
-	revocations *attest.Revocations
-	wait        time.Duration
+	wait time.Duration
 	// out is the file to write the signed approval to, "" for none.
 	out    string
 	format *format
 }
 
+// handOut writes the signed approval that opened the gate, nil for none, to where it is
+// asked for.
+func (g *gating) handOut(signed []byte) error {
+	if g.out == "" || signed == nil {
+		return nil
+	}
+	return writeNew(g.out, signed)
+}
+
 // loadTrust reads the trust file that flags or settings name, if any.
-func (c *cli) loadTrust(ctx context.Context, g *gating) error {
+func (c *cli) loadTrust(ctx context.Context, a *approvalFlags) error {
 	named, err := c.resolve()
 	if err != nil {
 		return err
 	}
-	g.fill(named.Approvals)
-	if g.trust != "" {
-		g.revocations, err = g.load(ctx, c.env.Now())
-		return err
+	a.fill(named.Approvals)
+	if a.trust != "" {
+		return a.load(ctx, c.env.Now())
 	}
-	if g.approvalFlags.revocations != "" {
+	if a.revocations != "" {
 		return usage("--revocations is verified with the keys of a trust file: name it with --trust")
 	}
 	return nil
 }
 
 // gateByApproval is the gate that needs no database.
-func (c *cli) gateByApproval(ctx context.Context, source, submission string, a *approvalFlags, f *format) error {
-	result, err := c.compare(ctx, source, submission, true, a)
+func (c *cli) gateByApproval(ctx context.Context, source, submission string, g *gating) error {
+	result, envelope, err := c.compare(ctx, source, submission, true, g.approvalFlags)
 	code := refusedAs(err)
 	if err != nil && code == exitClear {
 		return err
+	}
+	if err == nil {
+		if err := g.handOut(envelope.JSON()); err != nil {
+			return err
+		}
 	}
 	result.say(err)
 	result.Gate = &gateResult{Open: result.Verified, Ruling: pipeline.RulingNone, Reason: result.Reason, ReasonCode: result.ReasonCode}
@@ -167,9 +180,9 @@ func (c *cli) gateByApproval(ctx context.Context, source, submission string, a *
 		result.Gate.Ruling = pipeline.RulingRevoked
 	}
 	switch {
-	case f.json():
+	case g.format.json():
 		err = report.JSON(c.env.Stdout, result)
-	case f.value == "markdown":
+	case g.format.value == "markdown":
 		_, err = io.WriteString(c.env.Stdout, "**Gate "+gateWord(*result.Gate)+"**: "+report.Clean(result.Reason)+".\n")
 	default:
 		_, err = io.WriteString(c.env.Stdout, result.tell("Gate", gateWord(*result.Gate)))
@@ -193,6 +206,10 @@ func (c *cli) gateByQueue(ctx context.Context, run app.Run, sign *signing, g *ga
 	return c.gate(ctx, &w.Report, &ownQueue{cli: c, queue: queue, sign: sign}, g)
 }
 
+// signedWithin is how long a waiting gate that only hands out the signed approval looks for
+// it: the desk or the queue may not sign at all.
+const signedWithin = 10 * time.Second
+
 // gate asks the queue, nil for none, whether the artifact of a report may pass.
 func (c *cli) gate(ctx context.Context, r *pipeline.Report, at desk, g *gating) error {
 	ruling := pipeline.Ruling{Kind: pipeline.RulingNone}
@@ -202,41 +219,50 @@ func (c *cli) gate(ctx context.Context, r *pipeline.Report, at desk, g *gating) 
 		if ruling, err = await(ctx, at, r, g.wait); err != nil {
 			return err
 		}
-		if ruling.Case != nil {
-			if r.Case, err = at.refer(ctx, *ruling.Case); err != nil {
-				return err
-			}
-		}
+	}
+	if soon := time.Now().Add(signedWithin); g.trusted == nil && soon.Before(until) {
+		until = soon
 	}
 	result, exit := decideGate(r.Verdict, ruling, at != nil)
-	var envelope []byte
-	switch {
-	case result.Open && (at != nil && g.trusted != nil || g.out != ""):
-		var err error
-		envelope, err = g.signedFor(ctx, at, r, ruling, c.env.Now())
+	var kept keptApproval
+	var refused error
+	for at != nil && result.Open && (g.trusted != nil || g.out != "") {
+		kept, refused = g.signedFor(ctx, at, r, ruling, c.env.Now())
 		// It is signed a moment after the vote that a waiting gate waited for.
-		for at != nil && errors.Is(err, &pipeline.Error{Code: gateNotSigned}) && time.Now().Before(until) && ctx.Err() == nil {
-			time.Sleep(min(pollEvery, time.Until(until)))
-			if ruling, err = at.ruling(ctx, pipeline.QueryFor(r)); err != nil {
-				return err
-			}
-			envelope, err = g.signedFor(ctx, at, r, ruling, c.env.Now())
+		if !errors.Is(refused, errUnsigned) || !time.Now().Before(until) || ctx.Err() != nil {
+			break
 		}
-		if err != nil {
-			code := refusedAs(err)
-			if code == exitClear {
-				return err
-			}
-			result.Open, result.Reason, result.ReasonCode = false, report.FailureOf(err).Message, string(pipeline.ErrorCode(err))
-			exit = status(code)
+		time.Sleep(min(pollEvery, time.Until(until)))
+		var err error
+		if ruling, err = at.ruling(ctx, pipeline.QueryFor(r)); err != nil {
+			return err
 		}
+		refused = nil
+		result, exit = decideGate(r.Verdict, ruling, true)
+	}
+	if at != nil && ruling.Case != nil {
+		var err error
+		if r.Case, err = at.refer(ctx, *ruling.Case); err != nil {
+			return err
+		}
+	}
+	switch {
+	case errors.Is(refused, errUnsigned) && g.trusted == nil:
+		// It is open all the same, and there is nothing to hand out.
+	case refused != nil:
+		code := refusedAs(refused)
+		if code == exitClear {
+			return refused
+		}
+		result.Open, result.Reason, result.ReasonCode = false, report.FailureOf(refused).Message, string(pipeline.ErrorCode(refused))
+		exit = status(code)
 	case at != nil && (ruling.Kind == pipeline.RulingWaiting || ruling.Kind == pipeline.RulingNone):
 		if err := explain(ctx, at, r, ruling, &result); err != nil {
 			return err
 		}
 	}
-	if result.Open && g.out != "" {
-		if err := writeNew(g.out, envelope); err != nil {
+	if result.Open {
+		if err := g.handOut(kept.envelope); err != nil {
 			return err
 		}
 	}
@@ -246,37 +272,57 @@ func (c *cli) gate(ctx context.Context, r *pipeline.Report, at desk, g *gating) 
 	return exit
 }
 
-// signedFor holds the kept signatures of the case that opens the gate against the trusted
-// keys. One that verifies and is about these bytes is enough, and is returned; else the
-// newest says why. Where no keys are named, the first one is taken as it is kept.
-func (g *gating) signedFor(ctx context.Context, at desk, r *pipeline.Report, ruling pipeline.Ruling, now time.Time) ([]byte, error) {
-	unsigned := &pipeline.Error{Code: gateNotSigned, Message: "the case is settled, and no signed approval of it is kept", Hint: "weighbridge approval show CASE --key FILE signs it"}
-	if at == nil || ruling.Case == nil || ruling.Kind != pipeline.RulingApproved && ruling.Kind != pipeline.RulingCleared {
-		return nil, unsigned
+// keptApproval is a signed approval that a queue or a desk keeps. It is verified where
+// trusted keys are named; else it is taken as it is kept, and Verified is empty.
+type keptApproval struct {
+	attest.Verified
+	envelope []byte
+}
+
+// errUnsigned is matched by the error of a settled case of which no signed approval is kept.
+var errUnsigned = &pipeline.Error{Code: gateNotSigned, Message: "the case is settled, and no signed approval of it is kept", Hint: "weighbridge approval show CASE --key FILE signs it"}
+
+// signedFor returns the signed approval of the case that opens the gate: see
+// [approvalFlags.kept].
+func (a *approvalFlags) signedFor(ctx context.Context, at gatekeeper, r *pipeline.Report, ruling pipeline.Ruling, now time.Time) (keptApproval, error) {
+	if ruling.Case == nil {
+		return keptApproval{}, errUnsigned
 	}
-	kept, err := at.envelopes(ctx, ruling)
+	return a.kept(ctx, at, *ruling.Case, now, func(v *attest.Verified) error {
+		_, err := v.Covers(pipeline.QueryFor(r))
+		return err
+	})
+}
+
+// kept holds the signed approvals that are kept of a case, as it is settled now, against the
+// trusted keys. The first that verifies and fits counts. Where none does, the first says
+// why, and the error matches errUnsigned where there is none at all.
+func (a *approvalFlags) kept(ctx context.Context, at gatekeeper, of pipeline.Case, now time.Time, fits func(*attest.Verified) error) (keptApproval, error) {
+	envelopes, err := at.envelopes(ctx, of)
 	if err != nil {
-		return nil, err
+		return keptApproval{}, err
 	}
-	why := error(unsigned)
-	for _, text := range kept {
-		e, err := attest.ParseEnvelope(text)
+	var why error = errUnsigned
+	for i, envelope := range envelopes {
+		e, err := attest.ParseEnvelope(envelope)
 		if err != nil {
-			return nil, err
+			return keptApproval{}, err
 		}
-		if g.trusted == nil {
-			return text, nil
+		if a.trusted == nil {
+			return keptApproval{envelope: envelope}, nil
 		}
-		approval, err := g.trusted.VerifyApproval(ctx, e, now, g.revocations)
+		verified, err := a.trusted.VerifyApproval(ctx, e, now, a.revoked)
 		if err == nil {
-			_, err = approval.Covers(pipeline.QueryFor(r))
+			err = fits(&verified)
 		}
 		if err == nil {
-			return text, nil
+			return keptApproval{verified, envelope}, nil
 		}
-		why = err
+		if i == 0 {
+			why = err
+		}
 	}
-	return nil, why
+	return keptApproval{}, why
 }
 
 // mostNear is how many cases are looked at to say why no approval covers the bytes.

@@ -55,13 +55,19 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{T: t, dir: t.TempDir(), now: settledAt().Add(-time.Hour)}
+	return newDeskAt(t, settledAt())
+}
+
+// newDeskAt returns a desk whose keys count from an hour before.
+func newDeskAt(t *testing.T, at time.Time) *desk {
+	t.Helper()
+	d := &desk{T: t, dir: t.TempDir(), now: at.Add(-time.Hour)}
 	d.model("a")
 	d.write("look.yaml", lookPack)
 	d.write("sub.yaml", "destination: {country: JP}\n")
 	d.key("release", "trust.yaml")
 	d.key("stranger", "stranger.yaml")
-	d.now = settledAt()
+	d.now = at
 	return d
 }
 
@@ -120,11 +126,32 @@ func (d *desk) want(status int, args ...string) string {
 // check and of the vote.
 func (d *desk) settle(model string, check, vote []string) string {
 	d.Helper()
+	id := d.ask(model, check)
+	d.want(0, append([]string{"queue", "decide", id, "approve", "--reason", "evidence_sufficient", "--comment", "seen", "--actor", "rita", "--db", d.at("q.db")}, vote...)...)
+	return id
+}
+
+// ask checks the model and returns the case.
+func (d *desk) ask(model string, check []string) string {
+	d.Helper()
 	var said struct{ Case struct{ ID string } }
 	text := d.want(10, append([]string{"check", d.at(model), "--pack", d.at("look.yaml"), "--db", d.at("q.db"), "--format", "json"}, check...)...)
 	require.NoError(d, json.Unmarshal([]byte(text), &said))
-	d.want(0, append([]string{"queue", "decide", said.Case.ID, "approve", "--reason", "evidence_sufficient", "--comment", "seen", "--actor", "rita", "--db", d.at("q.db")}, vote...)...)
 	return said.Case.ID
+}
+
+// takeBack revokes what a case was approved for, in the queue.
+func (d *desk) takeBack(id string) {
+	d.Helper()
+	d.want(0, "approval", "revoke", id, "--reason", "other", "--comment", "no", "--db", d.at("q.db"))
+}
+
+// revoke takes back the approval of the file signed.json, in the queue and on a list.
+func (d *desk) revoke(list string) {
+	d.Helper()
+	var said struct{ Approval struct{ Case string } }
+	require.NoError(d, json.Unmarshal([]byte(d.want(0, "approval", "verify", d.at("large"), "--approval", d.at("signed.json"), "--trust", d.at("trust.yaml"), "--format", "json")), &said))
+	d.want(0, "approval", "revoke", said.Approval.Case, "--reason", "other", "--comment", "no", "--db", d.at("q.db"), "--key", d.at("release.pem"), "--revocations", d.at(list))
 }
 
 // gate runs a gate and returns its answer.
@@ -269,6 +296,47 @@ func TestGate_StoreBound(t *testing.T) {
 	status, code, _ = d.byApproval("copy", "--trust", d.at("trust.yaml"))
 	require.Equal(t, "0approved", fmt.Sprint(status, code))
 	d.want(0, "audit", "verify", "--db", d.at("q.db"))
+}
+
+// An open gate hands out the signed approval that opened it, and a closed one none.
+func TestGate_HandsOutTheApproval(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.settle("a", nil, []string{"--key", d.at("release.pem")})
+	d.want(0, "approval", "show", id, "--db", d.at("q.db"), "--out", d.at("approval.json"))
+	// Signed once more by somebody else, and later for the bytes: what counts goes out.
+	d.want(0, "approval", "show", id, "--db", d.at("q.db"), "--again", "--key", d.at("stranger.pem"))
+	out := func(name string) []string { return []string{"--approval-out", d.at(name)} }
+	status, _, _ := d.byQueue("a", append(out("one.json"), "--trust", d.at("trust.yaml"))...)
+	require.Zero(t, status)
+	require.Equal(t, d.read("approval.json"), d.read("one.json"))
+	status, _, _ = d.byQueue("a", out("newest.json")...)
+	require.Zero(t, status)
+	d.want(0, "approval", "verify", d.at("a"), "--approval", d.at("newest.json"), "--trust", d.at("stranger.yaml"))
+	status, _, _ = d.byApproval("a", append(out("two.json"), "--trust", d.at("trust.yaml"))...)
+	require.Zero(t, status)
+	require.Equal(t, d.read("approval.json"), d.read("two.json"))
+	d.want(10, "check", d.at("a"), "--pack", d.at("look.yaml"), "--hash", "--key", d.at("release.pem"), "--db", d.at("q.db"))
+	status, _, _ = d.byQueue("a", append(out("three.json"), "--trust", d.at("trust.yaml"))...)
+	require.Zero(t, status)
+	require.NotEqual(t, d.read("one.json"), d.read("three.json"))
+	require.Contains(t, d.want(0, "approval", "verify", d.at("a"), "--approval", d.at("three.json"), "--trust", d.at("trust.yaml")), "to the bytes")
+
+	d.want(2, "gate", d.at("a"), "--db", d.at("q.db"), "--approval-out", d.at("one.json"))
+	status, _, _ = d.byQueue("a", append(out("four.json"), "--submission", d.at("sub.yaml"))...)
+	require.Equal(t, 10, status)
+	status, _, _ = d.byApproval("a", append(out("four.json"), "--trust", d.at("stranger.yaml"))...)
+	require.Equal(t, 20, status)
+	require.NoFileExists(t, d.at("four.json"))
+
+	// Nobody signed it.
+	d = newDesk(t)
+	d.settle("a", nil, nil)
+	status, code, _ := d.byQueue("a", out("five.json")...)
+	require.Equal(t, "0approved", fmt.Sprint(status, code))
+	status, code, _ = d.byQueue("a", append(out("five.json"), "--trust", d.at("trust.yaml"))...)
+	require.Equal(t, "10not_signed", fmt.Sprint(status, code))
+	require.NoFileExists(t, d.at("five.json"))
 }
 
 // Each reason that keeps a gate with a database closed.

@@ -3,7 +3,9 @@ package cli_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v4"
@@ -20,8 +23,8 @@ import (
 	"weighbridge/pipeline"
 )
 
-// The tests below run .ci/check-report, which the GitHub Action and the GitLab template run,
-// as a process of its own against stand-ins for the two forges.
+// The tests below run .ci/check-report and .ci/gate-report, which the GitHub Action and the
+// GitLab template run, as processes of their own against stand-ins for the two forges.
 
 const repository = "../../.."
 
@@ -32,11 +35,17 @@ type ciRun struct {
 	folder                  string
 }
 
-// runScript runs the script in a folder that holds a model, with the given environment and
-// nothing else but a path.
+// runScript runs .ci/check-report in a folder that holds a model, with the given environment
+// and nothing else but a path.
 func runScript(t *testing.T, work string, env map[string]string) ciRun {
 	t.Helper()
-	script, err := filepath.Abs(filepath.Join(repository, ".ci/check-report"))
+	return runNamed(t, "check-report", work, env)
+}
+
+// runNamed is [runScript] for one of the scripts.
+func runNamed(t *testing.T, name, work string, env map[string]string) ciRun {
+	t.Helper()
+	script, err := filepath.Abs(filepath.Join(repository, ".ci", name))
 	require.NoError(t, err)
 	bin := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "sh", script)
@@ -48,6 +57,9 @@ func runScript(t *testing.T, work string, env map[string]string) ciRun {
 	}
 	out, err := cmd.CombinedOutput()
 	run := ciRun{output: string(out), folder: filepath.Join(work, "reports")}
+	if folder, given := env["WEIGHBRIDGE_REPORTS"]; given {
+		run.folder = folder
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		run.status = exit.ExitCode()
@@ -231,6 +243,136 @@ func TestCheckReport_NoPullRequest(t *testing.T) {
 	require.Contains(t, got.output, "no comment")
 }
 
+// gateDesk is a folder with the model "large" and the same bytes as "copy", a queue in which
+// the model is approved for all its bytes, with the signed approval as a file, and a list
+// that revokes another one.
+func gateDesk(t *testing.T) *desk {
+	t.Helper()
+	d := newDeskAt(t, time.Now()) // by which the scripts go
+	d.model("large")
+	d.model("copy")
+	id := d.settle("large", []string{"--hash"}, []string{"--key", d.at("release.pem")})
+	d.want(0, "approval", "show", id, "--db", d.at("q.db"), "--out", d.at("signed.json"))
+	d.want(0, "approval", "revoke", d.settle("a", []string{"--submission", d.at("sub.yaml")}, []string{"--key", d.at("release.pem")}), "--reason", "other", "--comment", "no",
+		"--db", d.at("q.db"), "--key", d.at("release.pem"), "--revocations", d.at("other-list.json"))
+	return d
+}
+
+func TestGateReport(t *testing.T) {
+	t.Parallel()
+	approval := map[string]string{"WEIGHBRIDGE_SOURCE": "large", "WEIGHBRIDGE_APPROVAL": "signed.json", "WEIGHBRIDGE_TRUST": "trust.yaml"}
+	queue := map[string]string{"WEIGHBRIDGE_SOURCE": "large", "WEIGHBRIDGE_DB": "q.db", "WEIGHBRIDGE_PACKS": "look.yaml\n"}
+	with := func(base map[string]string, pairs ...string) map[string]string {
+		out := maps.Clone(base)
+		for i := 0; i < len(pairs); i += 2 {
+			out[pairs[i]] = pairs[i+1]
+		}
+		return out
+	}
+	tests := map[string]struct {
+		env    map[string]string
+		do     func(*desk)
+		want   int
+		code   string // "" where there is no answer
+		signed bool   // whether there is a signed approval afterwards
+	}{
+		"by approval":                {approval, nil, 0, "approved", true},
+		"the same bytes elsewhere":   {with(approval, "WEIGHBRIDGE_SOURCE", "copy"), nil, 0, "approved", true},
+		"not on the list":            {with(approval, "WEIGHBRIDGE_REVOCATIONS", "other-list.json"), nil, 0, "approved", true},
+		"packs are not for it":       {with(approval, "WEIGHBRIDGE_PACKS", "look.yaml", "WEIGHBRIDGE_WAIT", "1s"), nil, 0, "approved", true},
+		"other bytes":                {approval, func(d *desk) { d.write("large/config.json", "{ }") }, 10, "other_bytes", false},
+		"another submission":         {with(approval, "WEIGHBRIDGE_SUBMISSION", "sub.yaml"), nil, 10, "other_submission", false},
+		"signed by a stranger":       {with(approval, "WEIGHBRIDGE_TRUST", "stranger.yaml"), nil, 20, "unknown_key", false},
+		"revoked":                    {with(approval, "WEIGHBRIDGE_REVOCATIONS", "list.json"), func(d *desk) { d.revoke("list.json") }, 20, "approval_revoked", false},
+		"by queue":                   {with(queue, "WEIGHBRIDGE_TRUST", "trust.yaml"), nil, 0, "approved", true},
+		"by queue, no trust":         {queue, nil, 0, "approved", true},
+		"by queue, revoked":          {queue, func(d *desk) { d.revoke("list.json") }, 20, "approval_revoked", false},
+		"by queue, nobody decided":   {with(queue, "WEIGHBRIDGE_SOURCE", "copy", "WEIGHBRIDGE_WAIT", "1ms"), nil, 10, "not_approved", false},
+		"clear, without a queue":     {with(queue, "WEIGHBRIDGE_DB", "", "WEIGHBRIDGE_PACKS", "seed-article"), nil, 0, "clear", false},
+		"review, without a queue":    {with(queue, "WEIGHBRIDGE_DB", ""), nil, 10, "not_approved", false},
+		"no trusted key":             {with(approval, "WEIGHBRIDGE_TRUST", ""), nil, 2, "", false},
+		"no such approval":           {with(approval, "WEIGHBRIDGE_APPROVAL", "no.json"), nil, 2, "", false},
+		"no source":                  {with(approval, "WEIGHBRIDGE_SOURCE", ""), nil, 2, "", false},
+		"no such folder":             {with(approval, "WEIGHBRIDGE_SOURCE", "nothing"), nil, 1, "", false},
+		"an approval that is none":   {with(approval, "WEIGHBRIDGE_APPROVAL", "look.yaml"), nil, 1, "", false},
+		"a source that is a command": {with(approval, "WEIGHBRIDGE_SOURCE", "$(touch made); `touch made`"), nil, 1, "", false},
+		"an approval that is one":    {with(approval, "WEIGHBRIDGE_APPROVAL", "$(touch made)"), nil, 2, "", false},
+		"an error that is a command": {with(approval, "WEIGHBRIDGE_SOURCE", "x\n::set-output name=a::b ##[command]"), nil, 1, "", false},
+		"a folder with a line feed":  {with(approval, "WEIGHBRIDGE_REPORTS", "a\ngate=open"), nil, 2, "", false},
+		"a name that is a command":   {approval, func(d *desk) { d.write("large/::set-output name=gate::open", "{ }") }, 10, "other_bytes", false},
+		"the approval of its own folder": {with(approval, "WEIGHBRIDGE_APPROVAL", "reports/approval.json"), func(d *desk) {
+			require.NoError(d, os.MkdirAll(d.at("reports"), 0o755))
+			d.write("reports/approval.json", d.read("signed.json"))
+		}, 2, "", true},
+	}
+	shared := gateDesk(t)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, env := shared, with(test.env)
+			if test.do != nil {
+				d = gateDesk(t)
+				test.do(d)
+			} else if env["WEIGHBRIDGE_REPORTS"] == "" {
+				env["WEIGHBRIDGE_REPORTS"] = t.TempDir()
+			}
+			got := runNamed(t, "gate-report", d.dir, env)
+			require.Equal(t, test.want, got.status, got.output)
+			require.NoFileExists(t, d.at("made"))
+			for line := range strings.Lines(got.output) {
+				require.False(t, strings.HasPrefix(strings.TrimSpace(line), "::"), line)
+			}
+			require.NotContains(t, got.output, "##[")
+			kept := filepath.Join(got.folder, "approval.json")
+			if test.signed {
+				text, err := os.ReadFile(kept)
+				require.NoError(t, err)
+				require.Equal(t, d.read("signed.json"), string(text))
+			} else {
+				require.NoFileExists(t, kept)
+				kept = ""
+			}
+			if test.code == "" {
+				require.Empty(t, got.values)
+				require.Empty(t, got.summary)
+				require.NoFileExists(t, filepath.Join(got.folder, "gate.json"))
+				require.NotEmpty(t, got.output, "it says why")
+				return
+			}
+			word := map[bool]string{true: "open", false: "closed"}[test.want == 0]
+			answer := filepath.Join(got.folder, "gate.json")
+			require.Equal(t, fmt.Sprintf("gate=%s\ngate-status=%d\ngate-reason=%s\ngate-json=%s\napproval=%s\n", word, test.want, test.code, answer, kept), got.values)
+			require.Contains(t, got.output, fmt.Sprintf("the gate is %s (%s)", word, test.code))
+			require.Contains(t, got.summary, fmt.Sprintf("the gate is %s** (`%s`)", word, test.code))
+			var said struct {
+				Gate struct {
+					Open   bool
+					Reason string
+				}
+			}
+			text, err := os.ReadFile(answer)
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(text, &said))
+			require.Equal(t, test.want == 0, said.Gate.Open)
+			require.Contains(t, got.output, strings.ReplaceAll(said.Gate.Reason, "::", ": :"), "the log says why")
+		})
+	}
+}
+
+// What an earlier run left does not pass for this one's.
+func TestGateReport_OldAnswersAreGone(t *testing.T) {
+	t.Parallel()
+	d := gateDesk(t)
+	env := map[string]string{"WEIGHBRIDGE_SOURCE": "large", "WEIGHBRIDGE_APPROVAL": "signed.json", "WEIGHBRIDGE_TRUST": "trust.yaml"}
+	require.Equal(t, 0, runNamed(t, "gate-report", d.dir, env).status)
+	env["WEIGHBRIDGE_TRUST"] = "no.yaml"
+	got := runNamed(t, "gate-report", d.dir, env)
+	require.Equal(t, 1, got.status, got.output)
+	left, err := os.ReadDir(got.folder)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 // step is a step of a composite action.
 type step struct {
 	ID    string            `yaml:"id"`
@@ -272,12 +414,16 @@ func TestAction(t *testing.T) {
 	for _, s := range action.Runs.Steps {
 		require.NotContains(t, s.Run, "${{", "an input would be a part of the command")
 		if s.Uses != "" {
-			require.True(t, strings.HasPrefix(s.Uses, "actions/setup-go@"), "no other action than this one: %s", s.Uses)
+			name, _, _ := strings.Cut(s.Uses, "@")
+			require.Contains(t, []string{"actions/setup-go", "actions/upload-artifact"}, name, "no other action than these")
 		} else {
 			require.Equal(t, "bash", s.Shell, "GitHub asks for the shell of each step")
 		}
 		texts := []string{s.If}
 		for _, text := range s.Env {
+			texts = append(texts, text)
+		}
+		for _, text := range s.With {
 			texts = append(texts, text)
 		}
 		for _, match := range inputs.FindAllStringSubmatch(strings.Join(texts, "\n"), -1) {
@@ -289,17 +435,40 @@ func TestAction(t *testing.T) {
 		require.NotEmpty(t, input.Description, name)
 		require.True(t, used[name], "the input %s does nothing", name)
 	}
-	script, err := os.ReadFile(filepath.Join(repository, ".ci/check-report"))
-	require.NoError(t, err)
-	for name, output := range action.Outputs {
-		require.Equal(t, "${{ steps.check.outputs."+name+" }}", output.Value)
-		require.Contains(t, string(script), "printf '"+name+"=%s\\n'", "the script sets it")
+	scripts := map[string]string{"check": "check-report", "gate": "gate-report"}
+	set := map[string]string{}
+	for id, name := range scripts {
+		path := filepath.Join(repository, ".ci", name)
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		set[id] = string(text)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.NotZero(t, info.Mode()&0o111, "it can be run")
+		at := slices.IndexFunc(action.Runs.Steps, func(s step) bool { return s.ID == id })
+		require.Contains(t, action.Runs.Steps[at].Run, ".ci/"+name)
+		documented(t, string(text), action.Runs.Steps[at].Env)
 	}
-	check := action.Runs.Steps[slices.IndexFunc(action.Runs.Steps, func(s step) bool { return s.ID == "check" })]
-	documented(t, string(script), check.Env)
-	info, err := os.Stat(filepath.Join(repository, ".ci/check-report"))
-	require.NoError(t, err)
-	require.NotZero(t, info.Mode()&0o111, "it can be run")
+	value := regexp.MustCompile(`^\$\{\{ steps\.(check|gate)\.outputs\.([a-z-]+) \}\}$`)
+	for name, output := range action.Outputs {
+		match := value.FindStringSubmatch(output.Value)
+		require.NotNil(t, match, output.Value)
+		require.Equal(t, name, match[2])
+		require.Contains(t, set[match[1]], "printf '"+name+"=%s\\n'", "the script sets it")
+	}
+
+	// The gate decides where it is asked, and what it said is kept where it is closed too.
+	at := func(name string) step {
+		return action.Runs.Steps[slices.IndexFunc(action.Runs.Steps, func(s step) bool { return s.ID == name || strings.HasPrefix(s.Uses, name) })]
+	}
+	require.Equal(t, "inputs.gate == 'true'", at("gate").If)
+	require.Equal(t, "${{ inputs.gate == 'true' && 'never' || inputs.fail-on }}", at("check").Env["WEIGHBRIDGE_FAIL_ON"])
+	upload := at("actions/upload-artifact@")
+	require.True(t, strings.HasPrefix(upload.If, "always() && steps.gate.outputs.gate-json != ''"), upload.If)
+	require.Equal(t, "${{ steps.gate.outputs.gate-json }}\n${{ steps.gate.outputs.approval }}\n", upload.With["path"])
+	require.Equal(t, "false", action.Inputs["gate"].Default)
+	built := slices.IndexFunc(action.Runs.Steps, func(s step) bool { return strings.HasPrefix(s.Run, "go build ") })
+	require.Contains(t, action.Runs.Steps[built].Run, `"$RUNNER_TEMP/weighbridge-bin" >>"$GITHUB_PATH"`, "later steps find the program")
 }
 
 // documented holds the variables that a pipeline sets to those that the script reads.
@@ -327,8 +496,29 @@ func TestAction_Steps(t *testing.T) {
 	root, err := filepath.Abs(repository)
 	require.NoError(t, err)
 	work, temp := workFolder(t), t.TempDir()
+	d := gateDesk(t)
 	for _, s := range action.Runs.Steps {
-		if s.ID != "check" {
+		switch s.ID {
+		case "check":
+		case "gate":
+			cmd := exec.CommandContext(t.Context(), "sh", "-c", s.Run)
+			cmd.Dir = d.dir
+			// The trust file is that of the job, and the list of revocations an input.
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + temp, "RUNNER_TEMP=" + temp, "GITHUB_ACTION_PATH=" + root, "GITHUB_OUTPUT=" + filepath.Join(temp, "gate"),
+				"WEIGHBRIDGE_TRUST=trust.yaml"}
+			for name := range s.Env {
+				value := map[string]string{"WEIGHBRIDGE_SOURCE": "large", "WEIGHBRIDGE_INPUT_BINARY": program(t), "WEIGHBRIDGE_APPROVAL": "signed.json",
+					"WEIGHBRIDGE_INPUT_REVOCATIONS": "other-list.json"}[name]
+				cmd.Env = append(cmd.Env, name+"="+value)
+			}
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, string(out))
+			values, err := os.ReadFile(filepath.Join(temp, "gate"))
+			require.NoError(t, err)
+			require.Contains(t, string(values), "gate=open\n")
+			require.FileExists(t, filepath.Join(temp, "weighbridge-reports", "approval.json"))
+			continue
+		default:
 			continue // building is the business of go build
 		}
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", s.Run)
@@ -368,41 +558,76 @@ func TestGitLabTemplate(t *testing.T) {
 	job := template.Job
 	require.NotEmpty(t, job.Script)
 	require.Equal(t, "always", job.Artifacts.When, "a job that fails has its report too")
-	script, err := os.ReadFile(filepath.Join(repository, ".ci/check-report"))
-	require.NoError(t, err)
-	documented(t, strings.ReplaceAll(string(script), "WEIGHBRIDGE_REPORTS", "WEIGHBRIDGE_REPORTS WEIGHBRIDGE_VERSION"), job.Variables)
+	var scripts string
+	for _, name := range []string{".ci/check-report", ".ci/gate-report"} {
+		text, err := os.ReadFile(filepath.Join(repository, name))
+		require.NoError(t, err)
+		scripts += string(text)
+	}
+	for _, own := range []string{"WEIGHBRIDGE_VERSION", "WEIGHBRIDGE_GATE"} { // the job's
+		delete(job.Variables, own)
+	}
+	documented(t, scripts, job.Variables)
 
 	// All but fetching and building is run here: the last lines of the job.
 	root, err := filepath.Abs(repository)
 	require.NoError(t, err)
-	s := &forgetest.Server{Me: "project_42_bot"}
-	s.Start()
-	t.Cleanup(s.Close)
-	work, code := workFolder(t), t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(code, "bin"), 0o755))
-	require.NoError(t, os.Symlink(program(t), filepath.Join(code, "bin", "weighbridge")))
-	require.NoError(t, os.Symlink(filepath.Join(root, ".ci"), filepath.Join(code, ".ci")))
-	lines := []string{"set -eu", "weighbridge_code='" + code + "'"}
-	for _, line := range job.Script {
-		if !strings.HasPrefix(line, "weighbridge_code=") && !strings.HasPrefix(line, "git ") && !strings.HasPrefix(line, "go ") {
-			lines = append(lines, line)
+	run := func(work string, env ...string) (int, string, *forgetest.Server) {
+		s := &forgetest.Server{Me: "project_42_bot"}
+		s.Start()
+		t.Cleanup(s.Close)
+		code := t.TempDir()
+		require.NoError(t, os.MkdirAll(filepath.Join(code, "bin"), 0o755))
+		require.NoError(t, os.Symlink(program(t), filepath.Join(code, "bin", "weighbridge")))
+		require.NoError(t, os.Symlink(filepath.Join(root, ".ci"), filepath.Join(code, ".ci")))
+		lines := []string{"set -eu", "weighbridge_code='" + code + "'"}
+		for _, line := range job.Script {
+			if !strings.HasPrefix(line, "weighbridge_code=") && !strings.HasPrefix(line, "git ") && !strings.HasPrefix(line, "go ") {
+				lines = append(lines, line)
+			}
 		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Join(lines, "\n"))
+		cmd.Dir = work
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + code, "WEIGHBRIDGE_SOURCE=large", "WEIGHBRIDGE_GITLAB_TOKEN=" + forgetest.Token, "CI_PROJECT_DIR=" + work,
+			"CI_API_V4_URL=" + s.GitLab(), "CI_PROJECT_ID=" + forgetest.ProjectID, "CI_MERGE_REQUEST_IID=" + forgetest.Number}
+		for name, value := range job.Variables {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		cmd.Env = append(cmd.Env, env...)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return exit.ExitCode(), string(out), s
+		}
+		require.NoError(t, err, string(out))
+		return 0, string(out), s
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Join(lines, "\n"))
-	cmd.Dir = work
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + code, "WEIGHBRIDGE_SOURCE=large", "WEIGHBRIDGE_GITLAB_TOKEN=" + forgetest.Token, "CI_PROJECT_DIR=" + work,
-		"CI_API_V4_URL=" + s.GitLab(), "CI_PROJECT_ID=" + forgetest.ProjectID, "CI_MERGE_REQUEST_IID=" + forgetest.Number}
-	for name, value := range job.Variables {
-		cmd.Env = append(cmd.Env, name+"="+value)
+	kept := func(work string) (out []string) {
+		for _, path := range append(job.Artifacts.Paths, job.Artifacts.Report["junit"]) {
+			if _, err := os.Stat(filepath.Join(work, path)); err != nil {
+				require.ErrorIs(t, err, os.ErrNotExist)
+				out = append(out, filepath.Base(path))
+			}
+		}
+		return out
 	}
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	require.ErrorAs(t, err, &exit, string(out))
-	require.Equal(t, 10, exit.ExitCode(), string(out))
+	work := workFolder(t)
+	status, out, s := run(work, "WEIGHBRIDGE_GATE=false")
+	require.Equal(t, 10, status, out)
 	require.Len(t, s.Comments(), 1)
-	for _, path := range append(job.Artifacts.Paths, job.Artifacts.Report["junit"]) {
-		require.FileExists(t, filepath.Join(work, path))
-	}
+	require.Equal(t, []string{"gate.json", "approval.json"}, kept(work), "the gate was not asked")
+
+	// The gate decides: the same review does not fail the job, and a closed gate does.
+	d := gateDesk(t)
+	gate := []string{"WEIGHBRIDGE_GATE=true", "WEIGHBRIDGE_PACKS=look.yaml", "WEIGHBRIDGE_APPROVAL=signed.json"}
+	status, out, s = run(d.dir, append(gate, "WEIGHBRIDGE_TRUST=trust.yaml")...)
+	require.Equal(t, 0, status, out)
+	require.Contains(t, out, "the verdict is review")
+	require.Len(t, s.Comments(), 1)
+	require.Empty(t, kept(d.dir))
+	status, out, _ = run(d.dir, append(gate, "WEIGHBRIDGE_TRUST=stranger.yaml")...)
+	require.Equal(t, 20, status, out)
+	require.Equal(t, []string{"approval.json"}, kept(d.dir))
 }
 
 // strictYAML reads a file of the repository; a key that has no field is an error.

@@ -245,3 +245,136 @@ func TestRelease_Refused(t *testing.T) {
 		})
 	}
 }
+
+// TestRelease_FromTheQueue takes the signed approval from the queue: of a case, or of what
+// lies at the source. It is verified as a file is.
+func TestRelease_FromTheQueue(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		check, vote []string // of the check and of the vote
+		do          func(d *desk, id string)
+		later       time.Duration
+		byCase      bool
+		args        []string // in place of the trust file
+		status      int
+		says        string
+	}{
+		"of the source":             {check: []string{"--hash"}, status: 0},
+		"of a case":                 {check: []string{"--hash"}, byCase: true, status: 0},
+		"of a submission":           {check: []string{"--hash", "--submission", "sub.yaml"}, args: []string{"--trust", "trust.yaml", "--submission", "sub.yaml"}, status: 0},
+		"of another submission":     {check: []string{"--hash"}, args: []string{"--trust", "trust.yaml", "--submission", "sub.yaml"}, status: 10, says: "approved for another submission"},
+		"a case of another":         {check: []string{"--hash"}, byCase: true, args: []string{"--trust", "trust.yaml", "--submission", "sub.yaml"}, status: 10, says: "given for another submission"},
+		"a case of this submission": {check: []string{"--hash", "--submission", "sub.yaml"}, byCase: true, args: []string{"--trust", "trust.yaml", "--submission", "sub.yaml"}, status: 0},
+		"one public key":            {check: []string{"--hash"}, args: []string{"--key", "release.pem.pub"}, status: 0},
+		"another key":               {check: []string{"--hash"}, args: []string{"--trust", "stranger.yaml"}, status: 20, says: "no trusted key"},
+		"a case signed by another":  {check: []string{"--hash"}, byCase: true, args: []string{"--trust", "stranger.yaml"}, status: 20, says: "no trusted key"},
+		"no key":                    {check: []string{"--hash"}, args: []string{"--quiet"}, status: 2, says: "name the trusted keys"},
+		"store-bound":               {status: 10, says: "bound to one place"},
+		"not signed":                {check: []string{"--hash"}, vote: []string{"--until", "2027-01-01"}, status: 10, says: "no signed approval of it is kept"},
+		"a case that is not signed": {check: []string{"--hash"}, vote: []string{"--until", "2027-01-01"}, byCase: true, status: 10, says: "no signed approval of it is kept"},
+		"the term has ended":        {check: []string{"--hash"}, vote: []string{"--key", "release.pem", "--until", "2026-11-24"}, later: 48 * time.Hour, status: 10, says: "the approval ended"},
+		"the term of a case":        {check: []string{"--hash"}, vote: []string{"--key", "release.pem", "--until", "2026-11-24"}, later: 48 * time.Hour, byCase: true, status: 10, says: "the approval ended"},
+		"other bytes":               {check: []string{"--hash"}, do: func(d *desk, _ string) { d.write("a/config.json", "{ }") }, status: 10, says: "other bytes were approved"},
+		"other bytes than a case's": {check: []string{"--hash"}, do: func(d *desk, _ string) { d.write("a/config.json", "{ }") }, byCase: true, status: 10, says: `"config.json"`},
+		"revoked":                   {check: []string{"--hash"}, do: (*desk).takeBack, status: 20, says: "was revoked"},
+		"a case that was revoked":   {check: []string{"--hash"}, do: (*desk).takeBack, byCase: true, status: 20, says: "was revoked"},
+		"a stronger verdict": {check: []string{"--hash"}, do: func(d *desk, _ string) {
+			d.write("look.yaml", strings.Replace(lookPack, "effect: review", "effect: block", 1))
+		}, status: 20, says: "the verdict is now block"},
+		"a case that nobody decided": {check: []string{"--hash"}, vote: []string{"NONE"}, byCase: true, status: 10, says: "it is open"},
+		"nobody decided":             {check: []string{"--hash"}, vote: []string{"NONE"}, status: 10, says: "no approval of these bytes"},
+		"rejected":                   {check: []string{"--hash"}, vote: []string{"REJECT"}, status: 20, says: "a reviewer rejected"},
+		"a case that was rejected":   {check: []string{"--hash"}, vote: []string{"REJECT"}, byCase: true, status: 20, says: "a reviewer rejected"},
+		"no such queue":              {check: []string{"--hash"}, args: []string{"--trust", "trust.yaml", "--db", "none.db"}, status: 2, says: "there is no queue at"},
+		"a file too":                 {check: []string{"--hash"}, byCase: true, args: []string{"--trust", "trust.yaml", "--approval", "trust.yaml"}, status: 2, says: "give one of them"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			if test.vote == nil {
+				test.vote = []string{"--key", "release.pem"}
+			}
+			if test.args == nil {
+				test.args = []string{"--trust", "trust.yaml"}
+			}
+			files := func(args []string) (out []string) {
+				for _, a := range args {
+					if strings.Contains(a, ".") {
+						a = d.at(a)
+					}
+					out = append(out, a)
+				}
+				return out
+			}
+			var id string
+			switch test.vote[0] {
+			case "NONE", "REJECT":
+				id = d.ask("a", files(test.check))
+				if test.vote[0] == "REJECT" {
+					d.want(0, "queue", "decide", id, "reject", "--reason", "rule_applies", "--comment", "no", "--actor", "rita", "--db", d.at("q.db"))
+				}
+			default:
+				id = d.settle("a", files(test.check), files(test.vote))
+			}
+			if test.do != nil {
+				test.do(d, id)
+			}
+			d.now = d.now.Add(test.later)
+			args := append([]string{"release", d.at("a"), d.at("place"), "--db", d.at("q.db")}, files(test.args)...)
+			if test.byCase {
+				args = append(args, "--case", id)
+			} else {
+				args = append(args, "--pack", d.at("look.yaml"))
+			}
+			got := d.run(args...)
+			require.Equal(t, test.status, got.status, "%s%s", got.stdout, got.stderr)
+			if test.status != 0 {
+				require.Contains(t, got.stderr, test.says)
+				require.NotContains(t, tree(t, d.at("place")), release.Marker)
+				return
+			}
+			d.want(0, "approval", "verify", d.at("place"), "--approval", d.at("place/"+release.Marker), "--trust", d.at("trust.yaml"))
+			require.Contains(t, d.want(0, args...), "Released before")
+		})
+	}
+	d := newDesk(t)
+	require.Contains(t, d.run("release", d.at("a"), d.at("place"), "--trust", d.at("trust.yaml")).stderr, "--approval FILE, or with --db the queue")
+	require.Contains(t, d.run("release", d.at("a"), d.at("place"), "--trust", d.at("trust.yaml"), "--case", "123456").stderr, "no queue is named")
+	require.Contains(t, d.run("release", d.at("a"), d.at("place"), "--trust", d.at("trust.yaml"), "--case", "123456", "--hash").stderr, "leave --hash out")
+}
+
+// TestRevoke_SideBySide revokes with a process for each case. The list holds them all.
+func TestRevoke_SideBySide(t *testing.T) {
+	t.Parallel()
+	const cases = 6
+	d := newDeskAt(t, time.Now()) // by which the processes go
+	d.write("pass", "correct horse battery\n")
+	var revokes []*exec.Cmd
+	for i := range cases {
+		model := fmt.Sprintf("model-%d", i)
+		d.model(model)
+		id := d.settle(model, nil, []string{"--key", d.at("release.pem")})
+		cmd := exec.Command("weighbridge", "approval", "revoke", id, "--reason", "other", "--comment", "no", "--actor", "sam", "--db", d.at("q.db"),
+			"--key", d.at("release.pem"), "--passphrase-file", d.at("pass"), "--revocations", d.at("list.json"))
+		cmd.Stdout, cmd.Stderr = new(strings.Builder), new(strings.Builder)
+		revokes = append(revokes, cmd)
+	}
+	for _, cmd := range revokes {
+		require.NoError(t, cmd.Start())
+	}
+	for _, cmd := range revokes {
+		require.NoError(t, cmd.Wait(), cmd.Stderr)
+	}
+	f, err := os.Open(d.at("list.json"))
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	e, err := attest.ReadEnvelope(f)
+	require.NoError(t, err)
+	trust, err := attest.LoadTrust(strings.NewReader(d.read("trust.yaml")), "trust.yaml")
+	require.NoError(t, err)
+	list, err := trust.VerifyRevocations(t.Context(), e, time.Now())
+	require.NoError(t, err)
+	require.Len(t, list.Revoked, cases)
+	require.Equal(t, int64(cases), list.Number)
+}

@@ -187,8 +187,8 @@ func (d *remoteDesk) ruling(ctx context.Context, q pipeline.ApprovalQuery) (pipe
 	return said.Ruling, err
 }
 
-func (d *remoteDesk) envelopes(_ context.Context, of pipeline.Ruling) ([][]byte, error) {
-	if of.Case == nil || d.signed == nil || of.Case.ID != d.ruled {
+func (d *remoteDesk) envelopes(_ context.Context, of pipeline.Case) ([][]byte, error) {
+	if d.signed == nil || of.ID != d.ruled {
 		return nil, nil
 	}
 	return [][]byte{d.signed}, nil

@@ -309,7 +309,7 @@ func TestServer_SameOutput(t *testing.T) {
 		{who: "sam", args: "check " + source + " --format json"},
 		{who: "sam", args: "gate " + source + " --format json"},
 		{who: "sam", args: "gate " + source},
-		{who: "sam", args: "gate " + source + " --trust TRUST --out OUT"},
+		{who: "sam", args: "gate " + source + " --trust TRUST --approval-out OUT"},
 		{who: "sam", args: "gate " + source + " --submission SUB"},
 		{who: "sam", args: "gate s3://staging/mistral/ --submission SUB --format markdown"},
 		{who: "sam", args: "gate s3://staging/mistral/ --format json"},
@@ -392,7 +392,7 @@ func TestServer_Pipeline(t *testing.T) {
 
 	waiting := make(chan outcome, 1)
 	go func() {
-		waiting <- o.ask("ci", gate("--wait", "2m", "--trust", o.at("trust.yaml"), "--out", o.at("approval.json"), "--format", "json")...)
+		waiting <- o.ask("ci", gate("--wait", "2m", "--trust", o.at("trust.yaml"), "--approval-out", o.at("approval.json"), "--format", "json")...)
 	}()
 	approve := func(who string) string {
 		return o.want(0, who, "queue", "decide", said.Case.ID, "approve", "--reason", "evidence_sufficient", "--comment", "seen")
@@ -417,7 +417,26 @@ func TestServer_Pipeline(t *testing.T) {
 	o.want(0, "audrey", gate()...)
 	require.Contains(t, o.ask("audrey", "gate", "s3://staging/m/", "--pack", o.at("look.yaml")).stderr, "audrey may not do this")
 	require.Contains(t, o.want(10, "ci", "gate", "s3://staging/m/", "--pack", o.at("look.yaml")), "another submission")
-	o.want(2, "ci", gate("--out", o.at("approval.json"))...)
+	o.want(2, "ci", gate("--approval-out", o.at("approval.json"))...)
+	o.want(0, "ci", gate("--approval-out", o.at("again.json"))...)
+	signed, err := os.ReadFile(o.at("approval.json"))
+	require.NoError(t, err)
+	again, err := os.ReadFile(o.at("again.json"))
+	require.NoError(t, err)
+	require.Equal(t, string(signed), string(again))
+
+	// The script of pipelines asks the desk as a command does.
+	env := map[string]string{"WEIGHBRIDGE_SOURCE": "s3://staging/m/", "WEIGHBRIDGE_PACKS": "look.yaml", "WEIGHBRIDGE_SUBMISSION": "sub.yaml"}
+	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		env[name] = o.environ(nil)(name)
+	}
+	env["WEIGHBRIDGE_SERVER"], env["WEIGHBRIDGE_TOKEN"] = o.url, o.tokens["ci"]
+	scripted := runNamed(t, "gate-report", o.dir, env)
+	require.Equal(t, 0, scripted.status, scripted.output)
+	require.NotContains(t, scripted.output, o.tokens["ci"])
+	given, err := os.ReadFile(filepath.Join(scripted.folder, "approval.json"))
+	require.NoError(t, err)
+	require.Equal(t, string(signed), string(given))
 	for _, token := range []string{"", "wb_nobody", strings.Repeat("x", 100)} {
 		o.tokens["nobody"] = token
 		got := o.command(map[string]string{"WEIGHBRIDGE_SERVER": o.url, "WEIGHBRIDGE_TOKEN": token}, gate("--format", "json")...)
@@ -434,7 +453,7 @@ func TestServer_Pipeline(t *testing.T) {
 
 	// A revoked approval closes it, and so do other bytes.
 	id := uuid.MustParse(said.Case.ID)
-	_, err := o.service.Queue.Revoke(t.Context(), pipeline.Ballot{Case: id, Actor: pipeline.Actor{Name: "rita", Known: pipeline.KnownToken, Roles: []pipeline.ActorRole{pipeline.RoleReviewer}}, Reason: pipeline.ReasonOther, Comment: "wrong licence"})
+	_, err = o.service.Queue.Revoke(t.Context(), pipeline.Ballot{Case: id, Actor: pipeline.Actor{Name: "rita", Known: pipeline.KnownToken, Roles: []pipeline.ActorRole{pipeline.RoleReviewer}}, Reason: pipeline.ReasonOther, Comment: "wrong licence"})
 	require.NoError(t, err)
 	require.Contains(t, o.want(20, "ci", gate()...), "revoked")
 	require.NoError(t, os.WriteFile(o.at("staging/m/more.json"), []byte("{}"), 0o600))

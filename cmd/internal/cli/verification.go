@@ -64,34 +64,34 @@ func verifiedOf(v *attest.Verified) *verifiedApproval {
 // compare holds a source against an approval without a database and without rules: every
 // byte where the approval is bound to the bytes, else the pins and the headers. submission
 // is the file with what is declared now; without asking for it, the submission is left
-// alone. The error is nil where all holds, and one that [refusedAs] knows where something
-// does not.
-func (c *cli) compare(ctx context.Context, source, submission string, asked bool, a *approvalFlags) (verification, error) {
+// alone. The envelope is that of the approval, and the error is nil where all holds, and one
+// that [refusedAs] knows where something does not.
+func (c *cli) compare(ctx context.Context, source, submission string, asked bool, a *approvalFlags) (verification, *attest.Envelope, error) {
 	out := verification{Schema: verificationSchema, Source: source, Differences: []attest.Difference{}}
 	bars := c.progress()
 	defer bars.stop()
 	settled, err := c.app(bars)
 	if err != nil {
-		return out, err
+		return out, nil, err
 	}
 	a.fill(settled.Settings.Approvals)
-	approval, _, err := a.verify(ctx, c.env.Now())
+	approval, envelope, err := a.verify(ctx, c.env.Now())
 	if err != nil {
-		return out, err
+		return out, nil, err
 	}
 	out.Approval = verifiedOf(&approval)
 	w, err := settled.Weigh(ctx, app.Run{Source: source, Submission: submission, AsOf: c.env.Now(), NoRules: true, NoSubmission: !asked,
 		Hash: approval.Binding == pipeline.BoundContent})
 	if err != nil {
-		return out, err
+		return out, nil, err
 	}
 	r := &w.Report
 	out.Source, out.ContentBasis = r.Artifact.Source, r.Artifact.ContentBasis
 	if out.Differences, err = differences(&approval.Approval, r); err != nil {
-		return out, err
+		return out, nil, err
 	}
 	if err := attest.Differs(out.Differences); err != nil {
-		return out, err
+		return out, nil, err
 	}
 	query := pipeline.QueryFor(r)
 	// No rule was applied: what is compared is what was approved.
@@ -103,7 +103,7 @@ func (c *cli) compare(ctx context.Context, source, submission string, asked bool
 		query.ContentDigest = nil
 	}
 	_, err = approval.Covers(query)
-	return out, err
+	return out, envelope, err
 }
 
 // differences names what differs. A name that was listed and not read, such as a link,

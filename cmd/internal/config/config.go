@@ -130,6 +130,7 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 	fill(&s.Serve.SignIn.Issuer, getenv(EnvOIDCIssuer))
 	fill(&s.Serve.SignIn.ClientID, getenv(EnvOIDCClientID))
 	fill(&s.Serve.SignIn.ClientSecret, getenv(EnvOIDCClientSecret))
+	s.Release = s3.FromEnv(s.Release, func(name string) string { return getenv(ReleasePrefix + name) })
 	if s.File != "" {
 		var err error
 		if s, err = s.ReadFile(s.File); err != nil {
@@ -148,7 +149,7 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 	if unsigned {
 		s.S3.AccessKeyID, s.S3.SecretAccessKey, s.S3.SessionToken = "", "", ""
 	}
-	s.Release = s.releaseFrom(getenv)
+	s.Release = s.releasePlace()
 	return s, nil
 }
 
@@ -156,15 +157,25 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 // them, such as WEIGHBRIDGE_RELEASE_AWS_ACCESS_KEY_ID.
 const ReleasePrefix = "WEIGHBRIDGE_RELEASE_"
 
-// releaseFrom fills the settings of the release place. Endpoint and region are the
-// staging bucket's where nothing else is said; credentials never are.
-func (s Settings) releaseFrom(getenv func(string) string) s3.Options {
-	o := s3.FromEnv(s.Release, func(name string) string { return getenv(ReleasePrefix + name) })
+// releaseProfile is the profile of the shared credentials files that releases where none is
+// named. It is named here, because the library would else take that of AWS_PROFILE, which
+// is the staging bucket's.
+const releaseProfile = "default"
+
+// releasePlace completes the settings of the release place. Endpoint and region are the
+// staging bucket's where nothing else is said; its keys, its profile and its web identity
+// never are.
+func (s Settings) releasePlace() s3.Options {
+	o := s.Release
+	o.EnvPrefix = ReleasePrefix
 	if o.Endpoint == "" {
 		o.Endpoint = s.S3.Endpoint
 	}
 	if o.Region == "" {
 		o.Region = s.S3.Region
+	}
+	if o.Profile == "" {
+		o.Profile = releaseProfile
 	}
 	return o
 }

@@ -9,12 +9,13 @@ import (
 
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/policy/document"
+	"weighbridge/storage/object/s3"
 )
 
 // EnvFile names the configuration file.
 const EnvFile = "WEIGHBRIDGE_CONFIG"
 
-const fileHint = "The keys are db, server, token_file, actor, packs (modes, files, lists), screening (list, result, date), directives, signers, approvals (key, trust, revocations), audit (checkpoint_every, folder) and serve."
+const fileHint = "The keys are db, server, token_file, actor, packs (modes, files, lists), screening (list, result, date), directives, signers, approvals (key, trust, revocations), audit (checkpoint_every, folder), release (endpoint, region, profile, credentials_file) and serve. Keys of a store never stand here: name a profile, or set them in the environment."
 
 // Rules says which packs take part, and how.
 type Rules struct {
@@ -54,6 +55,13 @@ type file struct {
 		CheckpointEvery string `yaml:"checkpoint_every"`
 		Folder          string `yaml:"folder"`
 	} `yaml:"audit"`
+	// Release has no place for keys: a file that names paths and packs is copied around.
+	Release struct {
+		Endpoint        string `yaml:"endpoint"`
+		Region          string `yaml:"region"`
+		Profile         string `yaml:"profile"`
+		CredentialsFile string `yaml:"credentials_file"`
+	} `yaml:"release"`
 	Serve serveFile `yaml:"serve"`
 }
 
@@ -76,6 +84,10 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 	document.Decode(doc.Root, &said, problems)
 	modes := modesOf(doc.Root, said.Packs.Modes, problems)
 	every := everyOf(doc.Root, &said, problems)
+	if err := s3.CheckEndpoint(said.Release.Endpoint); err != nil {
+		// The text is not repeated: it may hold a password.
+		problems.Add(document.Child(document.Child(doc.Root, "release"), "endpoint"), "this is no plain URL of a store: write https://host or http://host:port")
+	}
 	folder := filepath.Dir(path)
 	beside := func(name string) string {
 		if name == "" || filepath.IsAbs(name) {
@@ -116,6 +128,10 @@ func (s Settings) ReadFile(path string) (Settings, error) {
 	fill(&s.Approvals.Revocations, beside(said.Approvals.Revocations))
 	fill(&s.Audit.Folder, beside(said.Audit.Folder))
 	s.Audit.CheckpointEvery = every
+	fill(&s.Release.Endpoint, said.Release.Endpoint)
+	fill(&s.Release.Region, said.Release.Region)
+	fill(&s.Release.Profile, said.Release.Profile)
+	fill(&s.Release.CredentialsFile, beside(said.Release.CredentialsFile))
 	if len(s.Signers) == 0 {
 		// Who names signers on the command line means these and no others.
 		for _, name := range said.Signers {

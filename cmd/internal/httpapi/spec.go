@@ -46,7 +46,9 @@ func marshal(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
 
 // unmarshal takes names as they are written, each once, and UTF-8 only (RFC 8259, 4 and
 // 8.1; I-JSON, RFC 7493).
-func unmarshal(data []byte, v any) error { return strict.Unmarshal(data, v) }
+func unmarshal(data []byte, v any) error {
+	return strict.Unmarshal(data, v, strict.RejectUnknownMembers(true))
+}
 
 // describe adds to an operation what all have.
 func (a *api) describe(op *huma.Operation) {

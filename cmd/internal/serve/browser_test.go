@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,6 +46,7 @@ const pageTime = 3 * time.Minute
 // desk is a desk that is served, with a bucket and an identity provider.
 type desk struct {
 	*serve.Desk
+	t        *testing.T
 	models   string
 	provider *accesstest.Provider
 	key      *attest.PrivateKey
@@ -76,7 +78,14 @@ rules:
 // openDesk serves a desk on loopback, over a bucket with these models.
 func openDesk(t *testing.T, models ...string) *desk {
 	t.Helper()
-	d := &desk{models: t.TempDir(), provider: accesstest.Start(t), logs: &syncBuffer{}}
+	return openDeskAt(t, time.Now, models...)
+}
+
+// openDeskAt serves a desk with a clock. It takes the word of this machine on the client's
+// address.
+func openDeskAt(t *testing.T, now func() time.Time, models ...string) *desk {
+	t.Helper()
+	d := &desk{t: t, models: t.TempDir(), provider: accesstest.Start(t), logs: &syncBuffer{}}
 	for _, name := range models {
 		m, err := fixtures.Load(name)
 		require.NoError(t, err)
@@ -98,8 +107,9 @@ func openDesk(t *testing.T, models ...string) *desk {
 	settings := config.Settings{DB: filepath.Join(folder, "queue.db"), Rules: config.Rules{Files: []string{pack}},
 		S3: s3.Options{Endpoint: bucket.URL(), Region: bucket.Region(), AccessKeyID: bucket.AccessKeyID(), SecretAccessKey: bucket.SecretAccessKey()},
 		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"},
-			SignIn: config.SignIn{Issuer: d.provider.Issuer, ClientID: accesstest.ClientID, ClientSecret: accesstest.ClientSecret}}}
-	d.Desk, err = serve.Open(t.Context(), serve.Options{Settings: settings, Now: time.Now, Signer: d.key,
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+			SignIn:         config.SignIn{Issuer: d.provider.Issuer, ClientID: accesstest.ClientID, ClientSecret: accesstest.ClientSecret}}}
+	d.Desk, err = serve.Open(t.Context(), serve.Options{Settings: settings, Now: now, Signer: d.key,
 		Logger: hclog.New(&hclog.LoggerOptions{Output: d.logs, Level: hclog.Debug})}, listener.Addr())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -387,7 +397,8 @@ func TestBrowser_Keyboard(t *testing.T) {
 	counts, err := d.Service.Queue.DB.Counts(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, int64(1), counts[pipeline.StateRejected][pipeline.VerdictReview])
-	require.Equal(t, int64(2), counts[pipeline.StateOpen][pipeline.VerdictReview])
+	require.Equal(t, int64(1), counts[pipeline.StateClaimed][pipeline.VerdictReview])
+	require.Equal(t, int64(1), counts[pipeline.StateOpen][pipeline.VerdictReview])
 }
 
 // check has models checked and waits until each has a case.

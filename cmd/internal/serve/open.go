@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -85,9 +86,19 @@ func Check(o Options) error {
 // secretMax bounds the files of secrets, in bytes.
 const secretMax = 4 << 10
 
+// readBounded reads at most this many bytes of a file.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
 // readSecret reads a file that holds a secret on its one line.
 func readSecret(path, what string) (string, error) {
-	text, err := os.ReadFile(path)
+	text, err := readBounded(path, secretMax+1)
 	if err != nil || len(text) > secretMax || strings.TrimSpace(string(text)) == "" {
 		return "", &pipeline.Error{Code: pipeline.CodeUsage, Message: "the file with " + what + " cannot be read, or is empty: " + path, Hint: "it holds the secret on its one line"}
 	}
@@ -263,6 +274,7 @@ func (d *Desk) routes(o Options, who access.Options, provider *access.Provider, 
 	who.Refused = site.Refused
 	metrics := NewMetrics(db, o.Logger, o.Now)
 	mux := access.NewMux(who)
+	d.Mux = mux
 	programs.Keys = mux
 	mux.Handle("GET /healthz", Health())
 	mux.Handle("GET /readyz", Ready(db.Ping, o.Logger))

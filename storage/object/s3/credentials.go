@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func newCredentials(o Options, transport http.RoundTripper) *credentials.Credent
 	if o.AccessKeyID != "" {
 		return credentials.NewStaticV4(o.AccessKeyID, o.SecretAccessKey, o.SessionToken)
 	}
-	c := &chain{}
+	c := &chain{prefix: o.EnvPrefix}
 	if o.CredentialsFile != "" {
 		c.add("the credentials file", &credentials.FileAWSCredentials{Filename: o.CredentialsFile, Profile: o.Profile})
 	}
@@ -77,6 +78,7 @@ type named struct {
 // chain asks one provider after the other. [credentials.Credentials] guards it with
 // a lock and asks again when the keys expire.
 type chain struct {
+	prefix    string
 	providers []named
 	found     credentials.Provider
 }
@@ -102,7 +104,7 @@ func (c *chain) RetrieveWithCredContext(cc *credentials.CredContext) (credential
 	}
 	return credentials.Value{}, &pipeline.Error{Code: pipeline.CodeDenied,
 		Message: "no S3 credentials were found; looked in: the environment, " + strings.Join(tried, ", "),
-		Hint:    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ask for anonymous access by name if the bucket is public"}
+		Hint:    fmt.Sprintf("set %[1]sAWS_ACCESS_KEY_ID and %[1]sAWS_SECRET_ACCESS_KEY, or %[1]sAWS_PROFILE; ask for anonymous access by name if the bucket is public", c.prefix)}
 }
 
 // Retrieve implements [credentials.Provider].

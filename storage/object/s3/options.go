@@ -37,6 +37,9 @@ type Options struct {
 	WebIdentityTokenFile string
 	RoleARN              string
 	STSEndpoint          string
+	// EnvPrefix stands before the names of variables in what errors suggest, for a program
+	// that reads others than the usual ones.
+	EnvPrefix string
 	// NoInstanceRole keeps the metadata service of the machine from being asked,
 	// which otherwise happens when nothing else gave credentials.
 	NoInstanceRole bool
@@ -113,6 +116,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// CheckEndpoint returns an error that matches [pipeline.ErrInvalid] for an endpoint that
+// [Open] would refuse. It does not repeat the text. An empty endpoint is Amazon's.
+func CheckEndpoint(endpoint string) error {
+	_, _, err := Options{Endpoint: endpoint}.host()
+	return err
+}
+
 // host returns the endpoint's host and whether it is spoken to over TLS.
 func (o Options) host() (host string, secure bool, err error) {
 	if o.Endpoint == "" {
@@ -134,7 +144,7 @@ func (o Options) checkKeys() error {
 			Hint: "drop one of them"}
 	}
 	if (o.AccessKeyID == "") != (o.SecretAccessKey == "") {
-		have, missing := "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+		have, missing := o.EnvPrefix+"AWS_ACCESS_KEY_ID", o.EnvPrefix+"AWS_SECRET_ACCESS_KEY"
 		if o.AccessKeyID == "" {
 			have, missing = missing, have
 		}

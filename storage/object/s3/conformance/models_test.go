@@ -19,8 +19,7 @@ import (
 // program is the command line, built once from the repository that this module is a
 // part of.
 var program = sync.OnceValues(func() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(here), "..", "..", "..", "..")
+	root := repository()
 	out := filepath.Join(filepath.Dir(server.root), "weighbridge")
 	build := exec.Command("go", "build", "-o", out, "./cmd/weighbridge")
 	build.Dir = root
@@ -29,6 +28,12 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return out, nil
 })
+
+// repository is the folder of the repository. The gateway changes the working directory.
+func repository() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(here), "..", "..", "..", "..")
+}
 
 // weighbridge runs the program against the gateway and returns what it printed on
 // standard output, and its exit status.
