@@ -177,7 +177,7 @@ func removeAll(names ...string) error {
 
 // syncPath flushes a file, or the names in a folder, to the disk.
 func syncPath(path string) error {
-	f, err := os.Open(path) //nolint:gosec // the operator names it
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func copyFile(from, to string) (err error) {
 	if info, err := os.Stat(from + "-wal"); err == nil && info.Size() > 0 {
 		return &pipeline.Error{Code: pipeline.CodeUsage, Message: fmt.Sprintf("%q is a database in use, not a backup", from), Hint: "make a backup of it first"}
 	}
-	in, err := os.Open(from) //nolint:gosec // the operator names it
+	in, err := os.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &pipeline.Error{Code: pipeline.CodeNotFound, Message: fmt.Sprintf("there is no backup %q", from)}
 	}
@@ -204,7 +204,7 @@ func copyFile(from, to string) (err error) {
 	if info.Size() == 0 {
 		return notOurs(from, "is empty, and no backup")
 	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // ours
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return refusedFile(to, err)
 	}

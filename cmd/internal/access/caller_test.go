@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func TestTokens(t *testing.T) {
 	d := open(t, settings{plain: true})
 	rita := d.person("rita", pipeline.RoleReviewer, pipeline.RoleSubmitter)
 	token, secret := d.token(rita, pipeline.RoleReviewer, pipeline.RoleReviewer)
-	require.Regexp(t, regexp.MustCompile(`^wb_[A-Za-z0-9_-]{43}_[0-9a-f]{8}$`), secret)
+	require.Regexp(t, `^wb_[A-Za-z0-9_-]{43}_[0-9a-f]{8}$`, secret)
 	require.Equal(t, []pipeline.ActorRole{pipeline.RoleReviewer}, token.Roles)
 	kept, err := d.db.TokenBySecret(t.Context(), pipeline.DigestBytes([]byte(secret)))
 	require.NoError(t, err)
@@ -211,7 +210,7 @@ func TestLinks(t *testing.T) {
 	rita := d.person("rita", pipeline.RoleReviewer)
 	link, path, err := d.mux.MakeLink(t.Context(), rita, c, time.Hour)
 	require.NoError(t, err)
-	require.Regexp(t, regexp.MustCompile(`^/answer/[A-Za-z0-9_-]{43}$`), path)
+	require.Regexp(t, `^/answer/[A-Za-z0-9_-]{43}$`, path)
 	want := said{Name: "link-" + link.ID.String()[24:], Known: pipeline.KnownLink, Case: c.String()}
 	// Whoever is signed in beside it answers as the link's holder all the same.
 	ada := d.signIn("ada")
@@ -376,7 +375,7 @@ func FuzzProxies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, peer, forwarded string) {
 		addr := p.Client(&http.Request{RemoteAddr: peer, Header: http.Header{"X-Forwarded-For": {forwarded}}})
 		if addr.Is6() {
-			require.True(t, netip.PrefixFrom(addr, 64).Masked().Addr() == addr, addr)
+			require.Equal(t, netip.PrefixFrom(addr, 64).Masked().Addr(), addr)
 		}
 		require.Empty(t, addr.Zone())
 	})

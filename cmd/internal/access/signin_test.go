@@ -257,9 +257,9 @@ func TestSignIn_CallbacksOfOthers(t *testing.T) {
 
 	// Whoever plants their own answer into another browser that has begun too signs nobody in.
 	attacker := d.provider.Begin(t, sam, d.server.URL, "sam", "/")
-	own := d.provider.Begin(t, rita, d.server.URL, "rita", "/")
+	d.provider.Begin(t, rita, d.server.URL, "rita", "/")
 	refused(rita, attacker, "answered another request")
-	own = d.provider.Begin(t, rita, d.server.URL, "rita", "/")
+	own := d.provider.Begin(t, rita, d.server.URL, "rita", "/")
 	refused(rita, change(own, "code", attacker.Query().Get("code")), "did not take its own answer back") // PKCE
 	own = d.provider.Begin(t, rita, d.server.URL, "rita", "/")
 	refused(rita, change(own, "code", "guessed"), "did not take its own answer back")

@@ -53,7 +53,7 @@ func (h *demoPast) pass(d time.Duration) {
 }
 
 // record queues a model as somebody's.
-func (h *demoPast) record(ctx context.Context, name string, w *pipeline.Weighing, by pipeline.Actor) (pipeline.Case, error) {
+func (h *demoPast) record(ctx context.Context, name string, w *pipeline.Weighing, by pipeline.Actor) (pipeline.Case, error) { //nolint:unparam // as a desk records
 	h.pass(3 * time.Hour)
 	c, err := h.queue.Record(ctx, w, by)
 	h.cases[name] = c.ID
@@ -143,7 +143,7 @@ func (h *demoPast) act(ctx context.Context) error {
 
 // touchReadme changes the README of a model and nothing else.
 func touchReadme(models, name string) error {
-	f, err := os.OpenFile(filepath.Join(models, name, "README.md"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // as the model's other files
+	f, err := os.OpenFile(filepath.Join(models, name, "README.md"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("change a README: %w", err)
 	}

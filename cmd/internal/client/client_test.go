@@ -438,15 +438,15 @@ func TestRuling(t *testing.T) {
 			t.Parallel()
 			c, _ := asker(t, func(w http.ResponseWriter, r *http.Request) {
 				var q map[string]any
-				require.NoError(t, json.NewDecoder(r.Body).Decode(&q))
-				require.Equal(t, map[string]any{"source": "s3://b/p/", "pin_digest": "sha256:1", "header_digest": "sha256:2", "verdict": "review"}, q)
-				require.Empty(t, r.Header.Get("Idempotency-Key"), "nothing is kept of a question")
+				require.NoError(t, json.NewDecoder(r.Body).Decode(&q))                                                                                 //nolint:testifylint // a fault ends the request, which the client tells
+				require.Equal(t, map[string]any{"source": "s3://b/p/", "pin_digest": "sha256:1", "header_digest": "sha256:2", "verdict": "review"}, q) //nolint:testifylint // a fault ends the request, which the client tells
+				require.Empty(t, r.Header.Get("Idempotency-Key"), "nothing is kept of a question")                                                     //nolint:testifylint // a fault ends the request, which the client tells
 				answer(w, 200, "application/json", test.body)
 			})
 			got, err := c.Ruling(t.Context(), pipeline.ApprovalQuery{Source: "s3://b/p/", PinDigest: "sha256:1", HeaderDigest: "sha256:2", Verdict: pipeline.VerdictReview})
 			require.Equal(t, test.want, got.Kind)
 			if test.want == "" {
-				require.ErrorIs(t, err, pipeline.ErrUnavailable)
+				require.ErrorIs(t, err, pipeline.ErrUnavailable) //nolint:testifylint // a fault ends the request, which the client tells
 				return
 			}
 			require.NoError(t, err)

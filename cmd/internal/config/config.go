@@ -24,7 +24,7 @@ const (
 	EnvTrust         = "WEIGHBRIDGE_TRUST"
 	EnvRevocations   = "WEIGHBRIDGE_REVOCATIONS"
 	EnvServer        = "WEIGHBRIDGE_SERVER"
-	EnvToken         = "WEIGHBRIDGE_TOKEN" //nolint:gosec // the name of a variable
+	EnvToken         = "WEIGHBRIDGE_TOKEN"
 )
 
 // Settings is what a call runs with.

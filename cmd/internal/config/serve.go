@@ -223,24 +223,24 @@ func (s *Serve) readDue(said map[string]string, at *yaml.Node, problems *documen
 	}
 }
 
-func (i *SignIn) read(said *serveFile, at *yaml.Node, beside func(string) string, problems *document.Problems) {
+func (s *SignIn) read(said *serveFile, at *yaml.Node, beside func(string) string, problems *document.Problems) {
 	from := said.SignIn
-	fill(&i.Issuer, from.Issuer)
-	fill(&i.ClientID, from.ClientID)
-	fill(&i.ClientSecretFile, beside(from.ClientSecretFile))
-	fill(&i.NameClaim, from.NameClaim)
-	fill(&i.RolesClaim, from.RolesClaim)
-	i.Scopes = append(i.Scopes, from.Scopes...)
+	fill(&s.Issuer, from.Issuer)
+	fill(&s.ClientID, from.ClientID)
+	fill(&s.ClientSecretFile, beside(from.ClientSecretFile))
+	fill(&s.NameClaim, from.NameClaim)
+	fill(&s.RolesClaim, from.RolesClaim)
+	s.Scopes = append(s.Scopes, from.Scopes...)
 	for value, role := range from.Roles {
 		actor := pipeline.Actor{Name: role, Known: pipeline.KnownSystem}
 		if actor.Validate() != nil {
 			problems.Add(document.Child(document.Child(at, "roles"), value), "%q is no role: it is submitter, reviewer, legal, auditor, admin, or the name of an office", role)
 			continue
 		}
-		if i.Roles == nil {
-			i.Roles = map[string][]pipeline.ActorRole{}
+		if s.Roles == nil {
+			s.Roles = map[string][]pipeline.ActorRole{}
 		}
-		i.Roles[value] = append(i.Roles[value], pipeline.ActorRole(role))
+		s.Roles[value] = append(s.Roles[value], pipeline.ActorRole(role))
 	}
 	if from.Issuer != "" && from.ClientID == "" {
 		problems.Add(at, "sign_in needs client_id, the name under which the provider knows this desk")

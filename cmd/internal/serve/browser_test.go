@@ -153,7 +153,7 @@ func newTab(t *testing.T, browser context.Context, desk string) *tab {
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx)) // a tab lives as long as the context that it was opened with
 	p := &tab{t: t, ctx: ctx, desk: desk}
-	p.do(chromedp.EmulateViewport(1280, 900))
+	p.do(chromedp.EmulateViewport(1280, 900)) //nolint:contextcheck // a tab lives as long as its test
 	return p
 }
 

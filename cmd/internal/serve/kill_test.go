@@ -59,7 +59,7 @@ func beDesk(text string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("open")
+	fmt.Println("open") //nolint:forbidigo // this process is the desk of a test
 	if err := desk.Server.Run(ctx, listener); err != nil {
 		return err
 	}

@@ -281,7 +281,7 @@ const mostFormMemory = 8 << 20
 
 // files reads the files of a form, at most so many. They are removed with the request.
 func files(r *http.Request, most int) ([]pipeline.Attachment, error) {
-	if err := r.ParseMultipartForm(mostFormMemory); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+	if err := r.ParseMultipartForm(mostFormMemory); err != nil && !errors.Is(err, http.ErrNotMultipart) { //nolint:gosec // the route bounds the body
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return nil, &pipeline.Error{Code: pipeline.CodeOverLimit, Message: "what was sent is too large", Hint: "a file may have 25 MB", Err: err}

@@ -180,7 +180,7 @@ func headerLength(raw []byte) (int64, bool) {
 		return 0, false
 	}
 	n := binary.LittleEndian.Uint64(raw)
-	return int64(n), n >= 2 && n <= 1<<40 //nolint:gosec // bounded beside it
+	return int64(n), n >= 2 && n <= 1<<40
 }
 
 func looksJSON(b []byte) bool {

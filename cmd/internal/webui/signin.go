@@ -24,7 +24,7 @@ func (s *Site) chooseLanguage(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, one := range s.languages {
 		if one.Tag == r.PostForm.Get("language") {
-			http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: one.Tag, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
+			http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: one.Tag, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, //nolint:gosec // it holds the name of a language
 				Secure: r.TLS != nil || len(s.publicURL) > 5 && s.publicURL[:5] == "https", SameSite: http.SameSiteLaxMode})
 			return s.done(w, r, r.PostForm.Get("next"), "")
 		}

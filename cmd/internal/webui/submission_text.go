@@ -18,7 +18,7 @@ const mostListElements = 50
 // are asked for, without an answer. Either may be empty. It states what the submission
 // states and nothing else, as a key without a value states nothing. lines tells on which
 // line each fact stands, counted from 1.
-func submissionText(stated *pipeline.Submission, asked []string) (text string, lines map[string]int) {
+func submissionText(stated *pipeline.Submission, asked []string) (text string, lines map[string]int) { //nolint:unparam // tests look at the lines
 	w := &textWriter{lines: map[string]int{}, line: 1}
 	for _, name := range asked {
 		w.asked = append(w.asked, firstElement(name))

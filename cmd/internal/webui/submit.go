@@ -251,7 +251,7 @@ func questionsShown(r *http.Request) []report.Question {
 
 // sentYAML returns the submission that was pasted or sent as a file.
 func sentYAML(r *http.Request) (string, error) {
-	if err := r.ParseMultipartForm(mostFormMemory); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+	if err := r.ParseMultipartForm(mostFormMemory); err != nil && !errors.Is(err, http.ErrNotMultipart) { //nolint:gosec // the route bounds the body
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return "", &pipeline.Error{Code: pipeline.CodeOverLimit, Message: "what was sent is too large", Hint: "a submission may have 1 MB"}

@@ -186,7 +186,9 @@ func isolated(s string) string {
 }
 
 // Date writes a day, Minute a time to the minute.
-func (w *Words) Date(t time.Time) string   { return t.Format(w.T("time.date")) }
+func (w *Words) Date(t time.Time) string { return t.Format(w.T("time.date")) }
+
+// Minute writes a time to the minute.
 func (w *Words) Minute(t time.Time) string { return t.Format(w.T("time.minute")) }
 
 // Span writes how long something takes or took, in its largest unit.

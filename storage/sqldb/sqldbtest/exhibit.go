@@ -177,7 +177,7 @@ func (s Suite) join(t *testing.T) {
 	b := s.setup(t)
 	old := b.record(Weighing("s", "1", "1", pipeline.VerdictReview))
 	by := b.record(Weighing("t", "1", "1", pipeline.VerdictReview))
-	plan := func(o, n pipeline.CaseFile) ([]pipeline.CaseChange, error) {
+	plan := func(o, n pipeline.CaseFile) ([]pipeline.CaseChange, error) { //nolint:unparam // as the book wants it
 		require.Equal(t, []uuid.UUID{old.ID, by.ID}, []uuid.UUID{o.Case.ID, n.Case.ID})
 		o.Case.State, o.Case.SupersededBy = pipeline.StateSuperseded, &by.ID
 		who := Person("rita")
@@ -241,7 +241,7 @@ func (s Suite) alike(t *testing.T) {
 func (s Suite) bearing(t *testing.T) {
 	b := s.setup(t)
 	w := Weighing("s", "1", "1", pipeline.VerdictBlock)
-	finding := func(pack, rule string, mode pipeline.Mode, outcome pipeline.Outcome, effect pipeline.Effect) {
+	finding := func(pack, rule string, mode pipeline.Mode, outcome pipeline.Outcome, effect pipeline.Effect) { //nolint:unparam // names stand together
 		w.Report.Findings = append(w.Report.Findings, pipeline.Finding{Pack: pack, Rule: rule, Mode: mode, Outcome: outcome, Effect: effect})
 	}
 	finding("us-ear", "B", pipeline.ModeEnforce, pipeline.OutcomeUndetermined, pipeline.EffectBlock)

@@ -116,7 +116,7 @@ func (s Suite) restingOn(t *testing.T) {
 	b.verify()
 }
 
-func (b *bundle) delivery(hook string, seq int64, kind pipeline.NoticeKind) pipeline.Delivery {
+func (b *bundle) delivery(hook string, seq int64, kind pipeline.NoticeKind) pipeline.Delivery { //nolint:unparam // names stand together
 	return pipeline.Delivery{ID: uuid.Must(uuid.NewV7()), Hook: hook, Seq: seq, Kind: kind, Body: []byte(fmt.Sprintf(`{"seq":%d}`, seq)),
 		State: pipeline.DeliveryWaiting, NextAt: b.now.Add(time.Duration(seq) * time.Minute), CreatedAt: b.now}
 }

@@ -261,7 +261,7 @@ func forged(body []byte, forge func(map[string]any), key *ecdsa.PrivateKey) ([]b
 		return nil, err
 	}
 	raw, _ := answer["id_token"].(string)
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return nil, err
 	}
@@ -304,13 +304,13 @@ func Browser(t testing.TB) *http.Client {
 // browser back to, which was not opened yet. The path to go on at is next.
 func (p *Provider) Begin(t testing.TB, browser *http.Client, desk, username, next string) *url.URL {
 	t.Helper()
-	at := redirect(t, get(t, browser, desk+"/sign-in/start?next="+url.QueryEscape(next)))
+	at := redirect(t, get(t, browser, desk+"/sign-in/start?next="+url.QueryEscape(next))) //nolint:bodyclose // get closes it
 	require.True(t, strings.HasPrefix(at.String(), p.Issuer+"/"), "the desk sends to its provider")
-	at = redirect(t, get(t, browser, at.String()))
-	answer, err := browser.PostForm(p.Issuer+"/login", url.Values{"id": {at.Query().Get("id")}, "username": {username}, "password": {Password}})
+	at = redirect(t, get(t, browser, at.String()))                                                                                               //nolint:bodyclose // get closes it
+	answer, err := browser.PostForm(p.Issuer+"/login", url.Values{"id": {at.Query().Get("id")}, "username": {username}, "password": {Password}}) //nolint:noctx // it ends with the test
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
-	return redirect(t, get(t, browser, redirect(t, answer).String()))
+	return redirect(t, get(t, browser, redirect(t, answer).String())) //nolint:bodyclose // get closes it
 }
 
 // SignIn signs a person in at a desk, and returns what the desk answers. The caller closes

@@ -93,7 +93,7 @@ func takeAway(ctx context.Context, t *sql.Tx) (put []string, err error) {
 	for rows.Next() {
 		var kind, name, text string
 		if err := rows.Scan(&kind, &name, &text); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, errors.Join(err, rows.Close()) //nolint:sqlclosecheck // there is nothing after it
 		}
 		drop, put = append(drop, "DROP "+kind+" "+name), append(put, text)
 	}
@@ -139,7 +139,7 @@ func (f *filler) prepare() error {
 			bytes, family, fingerprint, submitter, submitter_known, claimant, claimant_known, assignee, version, round, report, audit_seq, settled_seq,
 			created_at, updated_at, due_at, settled_at, cause, submitter_key, claimant_key, assignee_key, waits_for, due_order`,
 	} {
-		stmt, err := f.t.PrepareContext(f.ctx, "INSERT INTO "+table+" ("+columns+") VALUES ("+places(columns)+")") //nolint:gosec // fixed texts
+		stmt, err := f.t.PrepareContext(f.ctx, "INSERT INTO "+table+" ("+columns+") VALUES ("+places(columns)+")") //nolint:gosec,sqlclosecheck // fixed texts; closed with the transaction
 		if err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
@@ -219,7 +219,7 @@ func (f *filler) exec(table string, args ...any) error {
 // id is a UUID of version 7 of the present moment, the nth of it.
 func (f *filler) id() uuid.UUID {
 	var id uuid.UUID
-	binary.BigEndian.PutUint64(id[:8], uint64(f.at.UnixMilli())<<16|0x7000|f.random.Uint64N(1<<12)) //nolint:gosec // after 1970
+	binary.BigEndian.PutUint64(id[:8], uint64(f.at.UnixMilli())<<16|0x7000|f.random.Uint64N(1<<12))
 	binary.BigEndian.PutUint64(id[8:], 1<<63|f.random.Uint64N(1<<62))
 	return id
 }
