@@ -71,7 +71,7 @@ func serve(ctx context.Context, root string, stop io.Reader, out io.Writer) erro
 	if err := giveETags(root); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the process
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func serve(ctx context.Context, root string, stop io.Reader, out io.Writer) erro
 
 // giveETags gives every file that has no ETag one.
 func giveETags(root string) error {
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error { //nolint:gosec // the operator of the benchmark names the folder
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
