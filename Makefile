@@ -15,7 +15,7 @@ LINT = $$(go tool -modfile=.ci/tools/go.mod -n golangci-lint)
 NESTED := $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './.ci/*'))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test vet fmt-check fences race conformance lint fuzz bench bench-peers bench-hash bench-queue generate cover vendor-free image image-check
+.PHONY: help build test vet fmt-check fences chromium race conformance lint fuzz bench bench-peers bench-hash bench-queue generate cover vendor-free image image-check
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,13 @@ fmt-check:
 fences: ## hold the imports to the arrows of the architecture
 	go test -count=1 -run '^TestImports' ./pipeline
 
-race: ## run the tests with the race detector (PKG=./pipeline/... for some)
+# The tests of pages open them in a real browser.
+chromium: ## install Chromium where there is none (Debian and its kin; as root, or through sudo)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+		as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+		$$as apt-get update -q && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -q --no-install-recommends chromium fonts-noto-cjk; }
+
+race: chromium ## run the tests with the race detector (PKG=./pipeline/... for some)
 	go test -race -timeout 40m $(PKG)
 
 conformance: ## run the tests that need a real S3 server, each in a module of its own
@@ -70,7 +76,7 @@ bench-hash: build ## time check --hash and release on 10 GB beside sha256sum and
 	go build -C storage/object/s3/conformance -o $(CURDIR)/bin/gateway ./gateway
 	go run ./cmd/internal/hashbench $(HASH)
 
-bench-queue: ## time pages of a queue of 1,000,000 cases (QUEUE="-cases 100000 -time 5s" for others); about 6 GB of disk
+bench-queue: ## time pages of a queue of 1,000,000 cases (QUEUE="-cases 100000 -time 5s" for others); 10 GB of disk
 	go run ./cmd/internal/queuebench $(QUEUE)
 
 generate: ## write generated files again

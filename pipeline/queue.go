@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -265,13 +267,45 @@ type ExhibitFile struct {
 }
 
 // ReportBody returns what a report says, as JSON: the report without its cost and its
-// case, which differ between runs that found the same.
+// case, which differ between runs that found the same. A report that was read from its body
+// has the same body.
 func ReportBody(r *Report) ([]byte, error) {
 	said := *r
 	said.Cost, said.Case = Cost{}, nil
-	b, err := json.Marshal(said)
+	err := plainEvidence(&said)
+	var b []byte
+	if err == nil {
+		b, err = json.Marshal(said)
+	}
 	if err != nil {
 		return nil, &Error{Code: CodeInvalid, Message: "the report cannot be written as JSON", Err: err}
 	}
 	return b, nil
+}
+
+// plainEvidence puts values that are structs in evidence into the form in which they are
+// read again: objects, whose keys JSON writes in byte order.
+func plainEvidence(r *Report) error {
+	r.Findings = slices.Clone(r.Findings)
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.Evidence = slices.Clone(f.Evidence)
+		for j, e := range f.Evidence {
+			switch e.Value.(type) {
+			case nil, bool, string, int, int64, float64, json.Number:
+				continue
+			}
+			b, err := json.Marshal(e.Value)
+			if err != nil {
+				return err
+			}
+			d := json.NewDecoder(bytes.NewReader(b))
+			d.UseNumber()
+			f.Evidence[j].Value = nil
+			if err := d.Decode(&f.Evidence[j].Value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

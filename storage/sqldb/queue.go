@@ -463,12 +463,16 @@ func (s *search) page(limit int) (query string, args []any) {
 		return " ORDER BY " + id + " DESC"
 	}
 	most := " LIMIT " + strconv.Itoa(limit)
+	found := "SELECT cases.id AS id"
+	if s.urgent() {
+		found += ", cases.due_order AS due_order"
+	}
 	arms := s.arms()
 	for i, a := range arms {
 		if i > 0 {
 			query += " UNION ALL "
 		}
-		one := "SELECT cases.id AS id, cases.due_order AS due_order FROM " + a.from + s.where(a) + order("cases.due_order", a.newest) + most
+		one := found + " FROM " + a.from + s.where(a) + order("cases.due_order", a.newest) + most
 		if len(arms) > 1 {
 			one = "SELECT * FROM (" + one + ")"
 		}

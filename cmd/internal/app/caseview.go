@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -145,13 +146,21 @@ func (s *Service) covering(ctx context.Context, c pipeline.Case, r *pipeline.Rep
 // not exist.
 func (s *Service) Visible(ctx context.Context, id uuid.UUID, by pipeline.Actor) (pipeline.Case, error) {
 	c, err := s.Queue.DB.Case(ctx, id)
-	if err != nil {
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		return pipeline.Case{}, noCase(id)
+	case err != nil:
 		return c, err
-	}
-	if by.HasAny(pipeline.RoleReviewer, pipeline.RoleLegal, pipeline.RoleAuditor, pipeline.RoleAdmin) || by.Same(c.Submitter) {
+	case by.HasAny(pipeline.RoleReviewer, pipeline.RoleLegal, pipeline.RoleAuditor, pipeline.RoleAdmin) || by.Same(c.Submitter):
 		return c, nil
 	}
-	return pipeline.Case{}, &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no case " + id.String()}
+	return pipeline.Case{}, noCase(id)
+}
+
+// noCase is the error of a case that does not exist, and of one that somebody may not see:
+// nothing tells the two apart.
+func noCase(id uuid.UUID) error {
+	return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no case " + id.String()}
 }
 
 // WithoutOthers takes out of a report what it says of other cases, for somebody who only

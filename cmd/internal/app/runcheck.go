@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// checkLease is how long a check belongs to a worker that says nothing. It is told
-	// progress at least three times in that time.
-	checkLease = 90 * time.Second
+	// DefaultLease is how long a check belongs to a worker that says nothing. Progress is
+	// told at least three times in that time.
+	DefaultLease = 90 * time.Second
 	// checkTries is how often a check is begun before a fault that may pass ends it.
 	checkTries = 5
 	// progressEvery is the least time between two notes of progress.
@@ -31,7 +31,7 @@ const (
 func (s *Service) RunCheck(ctx context.Context, id uuid.UUID, worker string) (again time.Duration, err error) {
 	db := s.Queue.DB
 	now := s.Now()
-	check, ok, err := db.StartCheck(ctx, id, worker, now, now.Add(checkLease))
+	check, ok, err := db.StartCheck(ctx, id, worker, now, now.Add(s.lease()))
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -55,6 +55,13 @@ func (s *Service) RunCheck(ctx context.Context, id uuid.UUID, worker string) (ag
 	}
 	outcome.At = s.Now()
 	return 0, db.EndCheck(ctx, id, outcome)
+}
+
+func (s *Service) lease() time.Duration {
+	if s.Lease > 0 {
+		return s.Lease
+	}
+	return DefaultLease
 }
 
 // passing reports whether a fault may pass by itself.
@@ -161,10 +168,10 @@ func (b *heartbeat) seen() pipeline.CheckProgress {
 // note writes progress where something changed or the lease needs it.
 func (b *heartbeat) note(ctx context.Context, must bool) error {
 	now, p := b.service.Now(), b.seen()
-	if last, told := b.last(); !must && p == last && now.Sub(told) < checkLease/3 {
+	if last, told := b.last(); !must && p == last && now.Sub(told) < b.service.lease()/3 {
 		return nil
 	}
-	ok, err := b.service.Queue.DB.MoveCheck(ctx, b.check, b.worker, p, now.Add(checkLease))
+	ok, err := b.service.Queue.DB.MoveCheck(ctx, b.check, b.worker, p, now.Add(b.service.lease()))
 	if err != nil {
 		return err
 	}
@@ -192,7 +199,7 @@ func (b *heartbeat) during(ctx context.Context, work func(context.Context) (pipe
 	done := make(chan struct{})
 	var beating sync.WaitGroup
 	beating.Go(func() {
-		tick := time.NewTicker(progressEvery)
+		tick := time.NewTicker(min(progressEvery, b.service.lease()/4))
 		defer tick.Stop()
 		for {
 			select {

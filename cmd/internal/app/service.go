@@ -36,6 +36,9 @@ type Service struct {
 	// account. LinkTerm is how long one counts.
 	Links    bool
 	LinkTerm time.Duration
+	// Lease is how long a check belongs to a worker that says nothing, [DefaultLease] where
+	// it is 0. A worker that died is taken over after that time.
+	Lease time.Duration
 	// Sources are prefixes that a check must have one of; none means any bucket.
 	Sources []string
 }
@@ -134,12 +137,13 @@ func (s *Service) replaces(ctx context.Context, asked Asked, src pipeline.Source
 		return nil
 	}
 	old, err := s.Queue.DB.Case(ctx, *asked.Replaces)
-	if err != nil {
-		return err
-	}
 	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		return noCase(*asked.Replaces)
+	case err != nil:
+		return err
 	case !by.Same(old.Submitter) && !by.HasAny(pipeline.RoleReviewer, pipeline.RoleLegal):
-		return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no case " + old.ID.String()}
+		return noCase(old.ID)
 	case old.Source != src.String():
 		return &pipeline.Error{Code: pipeline.CodeUsage, Message: "the case that is answered is of another source", Hint: "its source is " + old.Source}
 	case !old.State.Undecided():

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"weighbridge/cmd/internal/config"
 	"weighbridge/fixtures"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/attest"
 )
 
 // enqueued collects what a service wants run.
@@ -250,6 +252,36 @@ func TestService_Visible(t *testing.T) {
 			require.ErrorIs(t, err, pipeline.ErrNotFound)
 		}
 	}
+}
+
+// Evidence of every kind is read as it was kept, so that what stands on it can be signed.
+func TestService_Signs(t *testing.T) {
+	t.Parallel()
+	s, model, _ := newService(t)
+	key, err := attest.GenerateKey(attest.Ed25519)
+	require.NoError(t, err)
+	s.Signer = key
+	declared, err := app.ParseSubmission("destination: {country: worldwide}\nrecipient: {name: public}\n")
+	require.NoError(t, err)
+	w, err := s.App.Weigh(t.Context(), app.Run{Source: model, AsOf: noon, Keep: true, Declared: declared})
+	require.NoError(t, err)
+	structs := false
+	for _, f := range w.Report.Findings {
+		for _, e := range f.Evidence {
+			structs = structs || fmt.Sprintf("%T", e.Value)[0] == '['
+		}
+	}
+	require.True(t, structs, "there is evidence that is more than a number")
+	c, err := s.Queue.Record(t.Context(), w, sam)
+	require.NoError(t, err)
+	var signed *pipeline.Attestation
+	for _, who := range []pipeline.Actor{rita, signedIn("ravi", pipeline.RoleReviewer)} {
+		require.Nil(t, signed)
+		c, signed, err = s.Decide(t.Context(), pipeline.Ballot{Case: c.ID, Actor: who, Kind: pipeline.DecisionApprove, Reason: pipeline.ReasonEvidenceSufficient, Comment: "so"})
+		require.NoError(t, err)
+	}
+	require.Equal(t, pipeline.StateApproved, c.State)
+	require.NotNil(t, signed)
 }
 
 // One vote on many cases is one reason for the same findings.

@@ -19,9 +19,10 @@
 //     October 2025). The same request under the same key is answered as before and done
 //     once; another one is 422; one whose first is still at work is 409 with Retry-After.
 //     Requests are the same where path, query, If-Match, media type and body are, byte for
-//     byte. Answers are kept for two days; those that blame a fault that may pass (408,
-//     429, 5xx) are not. What is at work is known to one process only. Secrets are not
-//     kept: a repeated request for a token or a link is answered without it.
+//     byte. Kept for two days is what was done, and 403, 404 and 409; a request that was
+//     none can be put right under its key, and one that failed can be sent again. What is
+//     at work is known to one process only. Secrets are not kept: a repeated request for a
+//     token or a link is answered without it.
 //   - Lists come in pages of at most 200. "next" is the cursor of the next page, and ""
 //     after the last.
 //   - Bodies are bounded in size and in the time that they may take, and so are answers.

@@ -123,7 +123,7 @@ func (a *api) status(ctx context.Context, in *statusIn) (*struct{ Body artifactS
 	bySubmission := map[pipeline.Digest][]pipeline.Case{}
 	for _, c := range cases {
 		key := c.Key().SubmissionDigest
-		if in.Submission == "" || string(key) == strings.TrimSuffix(in.Submission, noSubmission) {
+		if in.Submission == "" || string(key) == in.Submission || key == "" && in.Submission == noSubmission {
 			bySubmission[key] = append(bySubmission[key], c)
 		}
 	}
@@ -152,7 +152,7 @@ type rulingGiven struct {
 	Case        *pipeline.Case        `json:"case" doc:"The case that the ruling comes from, null for none. Of a case that who asks may not see, it says where it stands and nothing of people or places."`
 	Approval    *pipeline.Approval    `json:"approval" doc:"Set where the ruling is approved. Of a case that who asks may not see, it names no decisions."`
 	Attestation *pipeline.Attestation `json:"attestation" doc:"The signed approval, null where there is none."`
-	Envelope    []byte                `json:"envelope" doc:"The envelope of the signed approval, byte for byte, null where there is none."`
+	Envelope    []byte                `json:"envelope,omitempty" doc:"The envelope of the signed approval, byte for byte, left out where there is none."`
 }
 
 func digestOf(text *string) *pipeline.Digest {

@@ -115,7 +115,7 @@ type declared struct{ pipeline.Submission }
 
 // Schema implements [huma.SchemaProvider].
 func (declared) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}}}
+	return &huma.Schema{AnyOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}}}
 }
 
 type relative struct {
@@ -261,6 +261,9 @@ func (a *api) report(ctx context.Context, in *reportIn) (*fileOut, error) {
 	r, err := a.o.Service.Queue.DB.Report(ctx, c.ID)
 	if err != nil {
 		return nil, err
+	}
+	if !who(ctx).Sees() {
+		app.WithoutOthers(&r)
 	}
 	format, ok := report.FormatNamed(in.Format)
 	if !ok {

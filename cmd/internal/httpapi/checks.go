@@ -29,7 +29,8 @@ func (d declaration) MarshalJSON() ([]byte, error) { return json.RawMessage(d).M
 // Schema implements [huma.SchemaProvider].
 func (declaration) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Description: "What the submitter declares: an object with the members of a submission, as \"weighbridge rules schema\" prints its schema, or the text of its YAML file.",
-		OneOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: huma.TypeString}, {Type: "null"}}}
+		// The framework takes anything for null, so that with oneOf nothing would fit.
+		AnyOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: huma.TypeString}, {Type: "null"}}}
 }
 
 // read returns the submission, nil where nothing is declared.

@@ -1,11 +1,14 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -85,23 +88,25 @@ func people() []person {
 	}
 }
 
-// document builds the validator of the document once: it is the same for every desk.
-var document = sync.OnceValues(func() (func([]byte) validator.Validator, error) {
-	var once sync.Once
-	var v validator.Validator
-	return func(text []byte) validator.Validator {
-		once.Do(func() {
-			doc, err := libopenapi.NewDocument(text)
-			if err != nil {
-				panic(err)
-			}
-			var errs []error
-			if v, errs = validator.NewValidator(doc); len(errs) > 0 {
-				panic(errs[0])
-			}
-		})
-		return v
-	}, nil
+// described is the document as it is without a desk behind it, and its validator. Both are
+// the same for every desk.
+type described struct {
+	text  []byte
+	valid validator.Validator
+	err   error
+}
+
+var document = sync.OnceValue(func() described {
+	text, err := httpapi.Register(http.NewServeMux(), httpapi.Options{Service: &app.Service{}})
+	if err != nil {
+		return described{err: err}
+	}
+	doc, err := libopenapi.NewDocument(text)
+	if err != nil {
+		return described{err: err}
+	}
+	v, errs := validator.NewValidator(doc)
+	return described{text: text, valid: v, err: errors.Join(errs...)}
 })
 
 func newDesk(t testing.TB, change ...func(*httpapi.Options)) *desk {
@@ -130,9 +135,10 @@ func newDesk(t testing.TB, change ...func(*httpapi.Options)) *desk {
 	}
 	text, err := httpapi.Register(d.mux, o)
 	require.NoError(t, err)
-	build, err := document()
-	require.NoError(t, err)
-	d.valid = build(text)
+	is := document()
+	require.NoError(t, is.err)
+	require.JSONEq(t, string(is.text), string(text), "the document is the same for every desk")
+	d.valid = is.valid
 	server.Config.Handler = d.mux.Handler()
 	server.Start()
 	t.Cleanup(server.Close)
@@ -266,7 +272,8 @@ func (d *desk) send(r *http.Request) reply {
 		require.True(d.t, ok, "request %s %s: %s", r.Method, r.URL.Path, faultsOf(faults))
 		again.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	if resp.StatusCode != http.StatusNoContent {
+	// The validator takes lines of JSON for one value; tests read each.
+	if resp.StatusCode != http.StatusNoContent && resp.Header.Get("Content-Type") != "application/jsonl" {
 		ok, faults := d.valid.ValidateHttpResponse(again, resp)
 		require.True(d.t, ok, "answer to %s %s, %d: %s\n%.2000s", r.Method, r.URL.Path, resp.StatusCode, faultsOf(faults), text)
 	}
@@ -348,4 +355,23 @@ func (d *desk) verified() {
 func read(t testing.TB, r io.Reader, out any) {
 	t.Helper()
 	require.NoError(t, json.NewDecoder(r).Decode(out))
+}
+
+// raw sends a request as it is written, whatever becomes of its body, and reads the answer.
+func (d *desk) raw(as, path, headers string, body io.Reader) (int, problem) {
+	d.t.Helper()
+	at, err := url.Parse(d.url)
+	require.NoError(d.t, err)
+	conn, err := (&net.Dialer{}).DialContext(d.t.Context(), "tcp", at.Host)
+	require.NoError(d.t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprintf(conn, "POST %s%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n%s\r\n", httpapi.Prefix, path, at.Host, d.tokens[as], headers)
+	require.NoError(d.t, err)
+	go func() { _, _ = io.Copy(conn, body) }()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(d.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	var p problem
+	read(d.t, resp.Body, &p)
+	return resp.StatusCode, p
 }

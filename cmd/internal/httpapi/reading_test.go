@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,6 +26,14 @@ func (d *desk) weighed(source string, hash bool, submission *pipeline.Submission
 	w, err := d.service.App.Weigh(d.t.Context(), app.Run{Source: source, Packs: []string{"seed-article"}, AsOf: noon, Keep: true, Hash: hash, Declared: submission})
 	require.NoError(d.t, err)
 	return w
+}
+
+// recorded is a small case of sam's, recorded without the API.
+func (d *desk) recorded() pipeline.Case {
+	d.t.Helper()
+	c, err := d.service.Queue.Record(d.t.Context(), d.weighed(written(d.t, fixtures.Tiny()), false, nil), pipeline.Actor{Name: "sam", Known: pipeline.KnownToken})
+	require.NoError(d.t, err)
+	return c
 }
 
 // many records copies of a weighing as cases of other sources.
@@ -72,6 +81,13 @@ func TestCases_Pages(t *testing.T) {
 	require.Empty(t, d.get("audrey", "/cases.jsonl?verdict=clear").Body)
 	refused(d.get("audrey", "/cases.jsonl?limit=7"), http.StatusUnprocessableEntity, pipeline.CodeInvalid)
 
+	// Nothing more is read for a client that has gone.
+	gone := &broken{header: http.Header{}}
+	asked := d.request("audrey", http.MethodGet, "/cases.jsonl", nil)
+	asked.RemoteAddr = "192.0.2.1:1"
+	d.mux.Handler().ServeHTTP(gone, asked)
+	require.Equal(t, 1, gone.writes)
+
 	head := must[pipeline.AuditHead](d.get("ada", "/audit/head"), http.StatusOK)
 	r = d.get("ada", "/audit.jsonl")
 	at := pipeline.AuditGenesis()
@@ -94,6 +110,24 @@ func TestCases_Pages(t *testing.T) {
 	require.Equal(t, int64(4), must[events](d.get("rita", "/audit?limit=3&cursor="+page.Next), http.StatusOK).Items[0].Seq)
 	require.Empty(t, must[events](d.get("rita", fmt.Sprintf("/audit?cursor=%d", head.Count)), http.StatusOK).Items)
 	refused(d.get("rita", "/audit?cursor=-1"), http.StatusUnprocessableEntity, pipeline.CodeInvalid)
+}
+
+// broken is a connection that takes nothing.
+type broken struct {
+	header http.Header
+	writes int
+}
+
+// Header implements [http.ResponseWriter].
+func (b *broken) Header() http.Header { return b.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (b *broken) WriteHeader(int) {}
+
+// Write implements [http.ResponseWriter].
+func (b *broken) Write([]byte) (int, error) {
+	b.writes++
+	return 0, errors.New("broken pipe")
 }
 
 func TestCases_Filters(t *testing.T) {

@@ -1,12 +1,10 @@
 package httpapi_test
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -40,9 +38,7 @@ func TestRoles(t *testing.T) {
 				refused(r, http.StatusForbidden, pipeline.CodeForbidden)
 				continue
 			}
-			require.NotEqual(t, http.StatusUnauthorized, r.Status, row.Pattern)
-			require.NotEqual(t, http.StatusInternalServerError, r.Status, row.Pattern)
-			require.Equal(t, row.Any, p.name == "mallory" && row.Any || row.Any, row.Pattern)
+			require.NotContains(t, []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, r.Status, row.Pattern)
 		}
 	}
 }
@@ -114,7 +110,6 @@ func TestOthers(t *testing.T) {
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	long := `{"source": "` + strings.Repeat("a", 10<<20) + `"}`
 	for name, test := range map[string]struct {
 		body   string
 		media  string
@@ -122,7 +117,6 @@ func TestBodies(t *testing.T) {
 		code   pipeline.Code
 		names  string
 	}{
-		"TenMegabytes":   {long, "", http.StatusRequestEntityTooLarge, pipeline.CodeOverLimit, ""},
 		"NotJSON":        {`{"source"`, "", http.StatusBadRequest, pipeline.CodeUsage, ""},
 		"TwoValues":      {`{"source": "s3://b/"} {}`, "", http.StatusBadRequest, pipeline.CodeUsage, ""},
 		"TwoNames":       {`{"source": "s3://b/", "source": "s3://c/"}`, "", http.StatusBadRequest, pipeline.CodeUsage, ""},
@@ -131,7 +125,7 @@ func TestBodies(t *testing.T) {
 		"NoBody":         {"", "application/json", http.StatusBadRequest, pipeline.CodeUsage, ""},
 		"NoMember":       {`{}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "source"},
 		"UnknownMember":  {`{"source": "s3://b/", "sauce": 1}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "body.sauce"},
-		"OtherCase":      {`{"source": "s3://b/", "HASH": true}`, "", http.StatusBadRequest, pipeline.CodeUsage, ""},
+		"OtherCase":      {`{"source": "s3://b/", "HASH": true}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "HASH"},
 		"WrongType":      {`{"source": 7}`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, "body.source"},
 		"Null":           {`null`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, ""},
 		"List":           {`[]`, "", http.StatusUnprocessableEntity, pipeline.CodeInvalid, ""},
@@ -173,40 +167,49 @@ func TestBodies(t *testing.T) {
 	require.Empty(t, must[struct{ Items []pipeline.Check }](d.get("ada", "/checks"), http.StatusOK).Items, "nothing was taken up")
 }
 
-// A body that does not arrive is given up, and so is one that goes on for ever.
+// A body that does not arrive is given up.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, func(o *httpapi.Options) { o.BodyTime = 50 * time.Millisecond })
-	at, err := url.Parse(d.url)
-	require.NoError(t, err)
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", at.Host)
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	_, err = fmt.Fprintf(conn, "POST %s/checks HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", httpapi.Prefix, at.Host, d.tokens["sam"])
-	require.NoError(t, err)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	require.NoError(t, err)
-	defer func() { _ = resp.Body.Close() }()
-	require.Equal(t, http.StatusRequestTimeout, resp.StatusCode)
-	var p problem
-	read(t, resp.Body, &p)
-	require.Equal(t, pipeline.CodeUnavailable, p.Code)
-
-	r := d.request("sam", http.MethodPost, "/checks", nil, header("Content-Type", "application/json"))
-	r.Body, r.ContentLength = io.NopCloser(endless{}), -1
-	resp, err = http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = resp.Body.Close() }()
-	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+	d := newDesk(t, func(o *httpapi.Options) { o.BodyTime, o.FileTime = 50*time.Millisecond, 50*time.Millisecond })
+	c := d.recorded()
+	for path, media := range map[string]string{"/checks": "application/json", casePath(c, "/exhibits"): "multipart/form-data; boundary=x"} {
+		status, p := d.raw("sam", path, "Content-Type: "+media+"\r\nContent-Length: 100\r\n", strings.NewReader("{"))
+		require.Equal(t, http.StatusRequestTimeout, status)
+		require.Equal(t, pipeline.CodeUnavailable, p.Code)
+	}
 }
 
-type endless struct{}
-
-func (endless) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = ' '
+// A body that is too large is refused, whether it says so or goes on for ever.
+func TestLargeBody(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.recorded()
+	for path, length := range map[string]int{"/checks": 10 << 20, casePath(c, "/comments"): 10 << 20, casePath(c, "/exhibits"): pipeline.ExhibitMax + 2<<20} {
+		for _, headers := range []string{fmt.Sprintf("Content-Length: %d\r\n", length), "Transfer-Encoding: chunked\r\n"} {
+			status, p := d.raw("sam", path, "Content-Type: application/json\r\n"+headers, &endless{chunked: strings.HasPrefix(headers, "T")})
+			require.Equal(t, http.StatusRequestEntityTooLarge, status, path)
+			require.Equal(t, pipeline.CodeOverLimit, p.Code, path)
+		}
 	}
-	return len(b), nil
+}
+
+// endless is a body of spaces, in chunks of one kilobyte where it is chunked.
+type endless struct {
+	chunked bool
+	left    []byte
+}
+
+// Read implements [io.Reader].
+func (e *endless) Read(b []byte) (int, error) {
+	if len(e.left) == 0 {
+		e.left = bytes.Repeat([]byte(" "), 1<<10)
+		if e.chunked {
+			e.left = fmt.Appendf(nil, "400\r\n%s\r\n", e.left)
+		}
+	}
+	n := copy(b, e.left)
+	e.left = e.left[n:]
+	return n, nil
 }
 
 // What is nobody's fault but the program's is not shown, and a handler that falls over

@@ -115,10 +115,15 @@ func otherRequest() *problem {
 	return newProblem(http.StatusUnprocessableEntity, pipeline.CodeInvalid, "the idempotency key was used for another request", "use a new key for a new request")
 }
 
-// lasting reports whether the same request would be answered so again. Faults that may pass
-// are tried again.
+// lasting reports whether an answer is kept: that it was done, or that it cannot be. A
+// request that was none can be put right under its key, and faults that may pass are tried
+// again.
 func lasting(status int) bool {
-	return status < http.StatusInternalServerError && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
+	switch status {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
+		return true
+	}
+	return status < http.StatusMultipleChoices
 }
 
 // keptHeaders are the headers that are given again.

@@ -17,7 +17,35 @@ type packInfo struct {
 	Digest  pipeline.Digest `json:"digest"`
 	Mode    pipeline.Mode   `json:"mode" doc:"enforce changes verdicts, report only shows."`
 	Applies string          `json:"applies" doc:"The expression under which it concerns a case, empty where it always does."`
-	Rules   []policy.Rule   `json:"rules" nullable:"false"`
+	Rules   []ruleInfo      `json:"rules" nullable:"false"`
+}
+
+// ruleInfo is a rule in words and expressions.
+type ruleInfo struct {
+	ID            string              `json:"id"`
+	Title         string              `json:"title"`
+	Jurisdiction  string              `json:"jurisdiction"`
+	Status        policy.Status       `json:"status"`
+	EffectiveFrom string              `json:"effective_from" doc:"The first day on which it is evaluated, empty where there is none."`
+	EffectiveTo   string              `json:"effective_to" doc:"The last day on which it is evaluated, empty where there is none."`
+	For           string              `json:"for" doc:"The list whose elements it looks at one by one, empty for none."`
+	When          string              `json:"when" doc:"The expression over facts under which it matches."`
+	Effect        pipeline.Effect     `json:"effect"`
+	Quorum        pipeline.Quorum     `json:"quorum"`
+	Accept        pipeline.Basis      `json:"accept" doc:"The weakest basis on which not matched may rest."`
+	Message       string              `json:"message"`
+	Ask           []string            `json:"ask" nullable:"false"`
+	Cite          []pipeline.Citation `json:"cite" nullable:"false"`
+	Offices       []string            `json:"offices" nullable:"false"`
+	ReviewBy      string              `json:"review_by"`
+	Unverified    bool                `json:"unverified" doc:"Whether it rests on a source that nobody has read."`
+	Reads         []string            `json:"reads" nullable:"false" doc:"The facts that it looks at."`
+}
+
+func ruleInfoOf(r *policy.Rule) ruleInfo {
+	return ruleInfo{ID: r.ID, Title: r.Title, Jurisdiction: r.Jurisdiction, Status: r.Status, EffectiveFrom: r.From, EffectiveTo: r.To, For: r.For, When: r.When,
+		Effect: r.Effect, Quorum: r.Quorum, Accept: r.Accept, Message: r.Message, Ask: orEmpty(r.Ask), Cite: orEmpty(r.Cite), Offices: orEmpty(r.Offices),
+		ReviewBy: r.ReviewBy, Unverified: r.Unverified, Reads: orEmpty(r.Reads())}
 }
 
 type rejudgeAsked struct {
@@ -38,7 +66,11 @@ func (a *api) rules() {
 		var out []packInfo
 		for _, s := range selected {
 			p := s.Pack
-			out = append(out, packInfo{Name: p.Name, Version: p.Version, Title: p.Title, Digest: p.Digest, Mode: s.Mode, Applies: p.Applies, Rules: orEmpty(p.Rules)})
+			info := packInfo{Name: p.Name, Version: p.Version, Title: p.Title, Digest: p.Digest, Mode: s.Mode, Applies: p.Applies, Rules: []ruleInfo{}}
+			for i := range p.Rules {
+				info.Rules = append(info.Rules, ruleInfoOf(&p.Rules[i]))
+			}
+			out = append(out, info)
 		}
 		return listed(out), nil
 	})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -35,7 +36,8 @@ func (a *api) config() huma.Config {
 			},
 			Security: []map[string][]string{{"token": {}}, {"session": {}}},
 		},
-		Formats:       map[string]huma.Format{"application/json": {Marshal: marshal, Unmarshal: unmarshal}},
+		// The framework looks problem documents up as "json".
+		Formats:       map[string]huma.Format{"application/json": {Marshal: marshal, Unmarshal: unmarshal}, "json": {Marshal: marshal, Unmarshal: unmarshal}},
 		DefaultFormat: "application/json", RejectUnknownQueryParameters: true, Transformers: []huma.Transformer{a.ours},
 	}
 }
@@ -44,7 +46,9 @@ func marshal(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
 
 // unmarshal takes names as they are written, each once, and UTF-8 only (RFC 8259, 4 and
 // 8.1; I-JSON, RFC 7493).
-func unmarshal(data []byte, v any) error { return strict.Unmarshal(data, v) }
+func unmarshal(data []byte, v any) error {
+	return strict.Unmarshal(data, v, strict.RejectUnknownMembers(true))
+}
 
 // describe adds to an operation what all have.
 func (a *api) describe(op *huma.Operation) {
@@ -65,7 +69,7 @@ func answers(op huma.Operation, description string, media ...string) huma.Operat
 	content := map[string]*huma.MediaType{}
 	for _, m := range media {
 		content[m] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-		if m == "application/json" {
+		if m == "application/json" || strings.HasSuffix(m, "+json") {
 			content[m].Schema = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 		}
 	}
@@ -136,13 +140,17 @@ func (a *api) refine() {
 			}
 			if values := known[f.Type]; values != nil && property.Enum == nil {
 				property.Enum = values
-				if f.Tag.Get("empty") == "true" {
-					property.Enum = append(property.Enum, "")
+				if t == reflect.TypeFor[pipeline.DayCount]() {
+					property.Enum = append(slices.Clone(values), "") // an event about no case
 				}
 				property.PrecomputeMessages()
 			}
-			if f.Type.Kind() == reflect.Pointer && property.Ref != "" && !strings.Contains(options, "omitempty") {
+			switch {
+			case f.Type.Kind() != reflect.Pointer || strings.Contains(options, "omitempty"):
+			case property.Ref != "":
 				s.Properties[member] = &huma.Schema{Description: property.Description, AnyOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}}
+			case property.Type != "":
+				property.Nullable = true
 			}
 		}
 	}

@@ -198,7 +198,7 @@ func (s settings) cursor(ctx context.Context, db *sqldb.DB, f pipeline.CaseFilte
 // any is an id near that of a case: ids begin with the moment a case was opened.
 func (s settings) any(r *rand.Rand) uuid.UUID {
 	var id uuid.UUID
-	ms := uint64(fill.Begin.Add(time.Duration(r.IntN(max(s.cases-1, 1))) * time.Minute).UnixMilli()) //nolint:gosec // after 1970
+	ms := uint64(fill.Begin().Add(time.Duration(r.IntN(max(s.cases-1, 1))) * time.Minute).UnixMilli()) //nolint:gosec // after 1970
 	for i := range 6 {
 		id[5-i] = byte(ms >> (8 * i))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -33,6 +34,9 @@ type Options struct {
 	Dev    bool
 	Logger hclog.Logger
 	Now    func() time.Time
+	// Lease is how long a check belongs to a worker that says nothing, [app.DefaultLease]
+	// where it is 0.
+	Lease time.Duration
 	// Signer signs what is settled, nil where no key is named.
 	Signer attest.Signer
 	// Checkpoint anchors the audit log where it is due; it may be nil.
@@ -82,9 +86,19 @@ func Check(o Options) error {
 // secretMax bounds the files of secrets, in bytes.
 const secretMax = 4 << 10
 
+// readBounded reads at most this many bytes of a file.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
 // readSecret reads a file that holds a secret on its one line.
 func readSecret(path, what string) (string, error) {
-	text, err := os.ReadFile(path)
+	text, err := readBounded(path, secretMax+1)
 	if err != nil || len(text) > secretMax || strings.TrimSpace(string(text)) == "" {
 		return "", &pipeline.Error{Code: pipeline.CodeUsage, Message: "the file with " + what + " cannot be read, or is empty: " + path, Hint: "it holds the secret on its one line"}
 	}
@@ -166,7 +180,7 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 		return err
 	}
 	d.closers = append(d.closers, queue.DB.Close)
-	d.Service = &app.Service{App: a, Queue: queue, Signer: o.Signer, Folders: o.Dev, Links: s.Links, LinkTerm: s.LinkTerm, Sources: s.Sources}
+	d.Service = &app.Service{App: a, Queue: queue, Signer: o.Signer, Folders: o.Dev, Links: s.Links, LinkTerm: s.LinkTerm, Sources: s.Sources, Lease: o.Lease}
 
 	teller, err := d.teller(o, queue)
 	if err != nil {
@@ -174,7 +188,7 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 	}
 	work, err := jobs.Open(ctx, jobs.Options{DB: queue.DB.Writer(), Logger: logging.Slog(o.Logger.Named("jobs")), Workers: s.Workers,
 		Check: d.Service.RunCheck, Rejudge: d.Service.RejudgeAll, Tasks: d.Service.Tasks(teller, d.checkpoint(o, queue)),
-		Stale: d.Service.StaleChecks})
+		Stale: d.Service.StaleChecks, StaleEvery: o.Lease / 3})
 	if err != nil {
 		return err
 	}
@@ -260,6 +274,7 @@ func (d *Desk) routes(o Options, who access.Options, provider *access.Provider, 
 	who.Refused = site.Refused
 	metrics := NewMetrics(db, o.Logger, o.Now)
 	mux := access.NewMux(who)
+	d.Mux = mux
 	programs.Keys = mux
 	mux.Handle("GET /healthz", Health())
 	mux.Handle("GET /readyz", Ready(db.Ping, o.Logger))

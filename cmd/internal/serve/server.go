@@ -4,12 +4,14 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -46,6 +48,9 @@ type Server struct {
 	Logger  hclog.Logger
 	// TLS is nil for plain HTTP.
 	TLS *tls.Config
+	// HeaderTime is how long a client may take to send the header of a request, 10 seconds
+	// where it is 0.
+	HeaderTime time.Duration
 	// Listening is told the address once requests are taken; it may be nil.
 	Listening func(net.Addr)
 }
@@ -63,7 +68,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 			return errors.Join(fmt.Errorf("start the workers: %w", err), s.stop(context.WithoutCancel(ctx), s.Workers[:i]))
 		}
 	}
-	server := &http.Server{Handler: s.Handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime,
+	server := &http.Server{Handler: s.Handler, ReadHeaderTimeout: cmp.Or(s.HeaderTime, headerTime), ReadTimeout: readTime, WriteTimeout: writeTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
 		ErrorLog: s.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})}
 	failed := make(chan error, 1)
@@ -111,9 +116,11 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Certificate reads the certificate that the desk shows, nil where none is named.
+// Certificate reads the certificate that the desk shows, nil where neither it nor a key is
+// named. One without the other is an error that matches [pipeline.ErrUsage]: a desk that is
+// meant to be encrypted never falls back to plain HTTP.
 func Certificate(cert, key string) (*tls.Config, error) {
-	if cert == "" {
+	if cert == "" && key == "" {
 		return nil, nil //nolint:nilnil // plain HTTP
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
@@ -123,20 +130,34 @@ func Certificate(cert, key string) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
-// Watch logs and counts every request. It stands outside of everything else.
+// Watch logs and counts every request. It stands outside of everything else. Where a
+// handler falls over that is logged, and answered with status 500; where it had begun to
+// answer, the connection is cut, so that half an answer never passes for a whole one.
 func Watch(next http.Handler, logger hclog.Logger, metrics *Metrics, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := now()
 		told := &teller{ResponseWriter: w}
 		defer func() {
+			fell := recover()
+			id := told.Header().Get(access.RequestIDHeader)
+			cut := fell != nil && (fell == http.ErrAbortHandler || told.status != 0) //nolint:errorlint // the value itself is what aborts
+			if fell != nil && fell != http.ErrAbortHandler {                         //nolint:errorlint // as above
+				logger.Error("a request failed", "id", id, "error", fell, "stack", string(debug.Stack()))
+			}
+			if fell != nil && !cut {
+				say(told, http.StatusInternalServerError, "something went wrong: the log says what, under request "+id)
+			}
 			took := now().Sub(began)
 			metrics.Observe(r.Pattern, r.Method, told.code(), took)
 			level := hclog.Debug
 			if told.code() >= http.StatusInternalServerError {
 				level = hclog.Error
 			}
-			logger.Log(level, "request", "id", told.Header().Get(access.RequestIDHeader), "method", r.Method, "path", access.LogPath(r),
-				"route", r.Pattern, "status", told.code(), "bytes", told.bytes, "milliseconds", took.Milliseconds())
+			logger.Log(level, "request", "id", id, "method", r.Method, "path", access.LogPath(r),
+				"route", r.Pattern, "status", told.code(), "bytes", told.bytes, "cut", cut, "milliseconds", took.Milliseconds())
+			if cut {
+				panic(http.ErrAbortHandler)
+			}
 		}()
 		next.ServeHTTP(told, r)
 	})

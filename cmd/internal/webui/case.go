@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -98,7 +99,7 @@ func (s *Site) act(w http.ResponseWriter, r *http.Request, a caseAct) error {
 		err = a.do(r.Context(), c, version, access.Of(r.Context()).Actor, &f)
 	}
 	if err == nil {
-		return s.done(w, r, "/cases/"+c.ID.String()+a.part, a.done)
+		return s.done(w, r, onward(r, "/cases/"+c.ID.String()+a.part), a.done)
 	}
 	problem, status, ok := problemOf(err)
 	if !ok || partial(r) {
@@ -106,6 +107,16 @@ func (s *Site) act(w http.ResponseWriter, r *http.Request, a caseAct) error {
 	}
 	f.Problem, f.Stale = problem, errors.Is(err, pipeline.ErrConflict)
 	return s.renderCase(w, r, status, c.ID, func(p *casePage) { p.Form = f })
+}
+
+// onward is where a form leads: back to the page of the queue that it stands on, else to
+// the case.
+func onward(r *http.Request, otherwise string) string {
+	next := access.LocalPath(r.PostFormValue("next"))
+	if u, err := url.Parse(next); err == nil && u.Path == "/queue" {
+		return next
+	}
+	return otherwise
 }
 
 // formOf keeps what was typed.

@@ -21,6 +21,7 @@ import (
 	"weighbridge/cmd/internal/app"
 	"weighbridge/fixtures"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/attest"
 )
 
 // large is a model above the line of the scenario, with few files.
@@ -511,4 +512,27 @@ func TestLink_IsShownOnceAndOnlyWhereLinksAreMade(t *testing.T) {
 	d.service.Links = false
 	require.Equal(t, http.StatusForbidden, d.post(rita, links, url.Values{}).status)
 	require.NotContains(t, d.get(rita, casePath(c)).body, `action="`+links)
+}
+
+func TestCase_ASignedApprovalIsShownAndGoesIntoTheFile(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	key, err := attest.GenerateKey(attest.Ed25519)
+	require.NoError(t, err)
+	d.service.Signer = key
+	c := d.weigh(large, "m", "sue", app.Run{})
+	rita := d.person("rita", pipeline.RoleReviewer)
+	action := casePath(c) + "/decisions"
+	form := url.Values{"version": {d.get(rita, casePath(c)).version(action)}, "kind": {"approve"}, "reason": {"evidence_sufficient"}, "comment": {"It is what it says."}}
+	require.Equal(t, http.StatusSeeOther, d.post(rita, action, form).status)
+	id, err := key.KeyID()
+	require.NoError(t, err)
+	page := d.get(rita, casePath(c))
+	require.Contains(t, page.main(), "Signed by key "+id)
+	require.Contains(t, page.main(), "It ends when the objects change")
+	file := d.get(rita, casePath(c)+"/file")
+	kept, err := d.service.Queue.DB.AttestationsOf(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Contains(t, file.body, string(kept[0].Digest))
+	require.Contains(t, file.body, "payloadType")
 }

@@ -464,7 +464,7 @@ func some(names []string) string {
 	if len(names) <= mostAskers {
 		return strings.Join(names, ", ")
 	}
-	return strings.Join(names[:mostAskers], ", ") + ", …"
+	return strings.Join(names[:mostAskers], ", ") + ", +" + report.Count(int64(len(names)-mostAskers))
 }
 
 // lastPart is the last part of a source: the model's own name.

@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -44,12 +45,13 @@ type checkPage struct {
 	// Percent is how far it is, from 0 to 100; -1 where that is not known yet.
 	Percent int
 	Again   string
-	// Link is true for the page of somebody who answers through a link: it leads nowhere
-	// else.
-	Link bool
-	// Poll is where the part that changes is asked for.
-	Poll string
+	// Path is the page, Poll where the part that changes is asked for.
+	Path, Poll string
 }
+
+// seen names what a page shows of a check, so that what has not changed is not sent again:
+// a reader of screens is told every twentieth part, and not every second.
+func (p checkPage) seen() string { return fmt.Sprintf("%s-%d-%d", p.State, p.Attempt, p.Percent/5) }
 
 func (s *Site) showCheck(w http.ResponseWriter, r *http.Request) error {
 	id, err := uuid.Parse(r.PathValue("id"))
@@ -64,7 +66,12 @@ func (s *Site) showCheck(w http.ResponseWriter, r *http.Request) error {
 		return noCheck()
 	}
 	p := checkOf(c)
-	p.Poll = "/checks/" + id.String()
+	p.Path = "/checks/" + id.String()
+	p.Poll = p.Path + "?seen=" + p.seen()
+	if partial(r) && r.URL.Query().Get("seen") == p.seen() {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	if partial(r) {
 		return s.fragment(w, r, http.StatusOK, "check", "progress", p)
 	}

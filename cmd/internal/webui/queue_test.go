@@ -340,3 +340,39 @@ func requireInert(t *testing.T, page answer, what string) {
 		}
 	})
 }
+
+func TestClaimingInTheQueueStaysThere(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	llama, qwen, _ := threeCases(d)
+	rita := d.person("rita", pipeline.RoleReviewer)
+	forms := d.get(rita, "/queue?view=undecided&verdict=review").all("form", "action", hrefOf(llama)+"/claim")
+	require.Len(t, forms, 1)
+	form := url.Values{}
+	each(forms[0], func(n *html.Node) {
+		if n.Data == "input" {
+			form.Set(attr(n, "name"), attr(n, "value"))
+		}
+	})
+	require.Equal(t, itoa(llama.Version), form.Get("version"))
+	claimed := d.post(rita, attr(forms[0], "action"), form)
+	require.Equal(t, http.StatusSeeOther, claimed.status)
+	require.Equal(t, "/queue?done=claimed&verdict=review&view=undecided", claimed.header.Get("Location"))
+	page := d.get(rita, claimed.header.Get("Location"))
+	require.Contains(t, page.main(), "You work on this case now.")
+	require.Empty(t, page.all("form", "action", hrefOf(llama)+"/claim"))
+
+	for _, next := range []string{"/overview", "//evil.example/queue", "https://evil.example/queue", ""} {
+		now, err := d.service.Queue.DB.Case(t.Context(), qwen.ID)
+		require.NoError(t, err)
+		led := d.post(rita, hrefOf(qwen)+"/claim", url.Values{"version": {itoa(now.Version)}, "next": {next}})
+		require.Equal(t, http.StatusSeeOther, led.status)
+		require.Equal(t, hrefOf(qwen)+"?done=claimed", led.header.Get("Location"), next)
+		_, err = d.service.Queue.Release(t.Context(), pipeline.Claim{Case: qwen.ID, Actor: actor("rita", pipeline.RoleReviewer)})
+		require.NoError(t, err)
+	}
+
+	stale := d.post(rita, hrefOf(qwen)+"/claim", url.Values{"version": {"1"}, "next": {"/queue"}}, "HX-Request", "true")
+	require.Equal(t, http.StatusConflict, stale.status)
+	require.Contains(t, stale.body, `role="alert"`)
+}

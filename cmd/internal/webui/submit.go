@@ -30,6 +30,8 @@ func (s *Site) submitRoutes() []route {
 const (
 	// draftTime bounds looking at a source while somebody waits for the page.
 	draftTime = 45 * time.Second
+	// mostDrafts is how many sources are looked at side by side while people wait.
+	mostDrafts = 4
 	// mostYAMLFile bounds a submission that is sent as a file, in bytes.
 	mostYAMLFile = 1 << 20
 )
@@ -92,7 +94,6 @@ type formField struct {
 	Words  []string
 	Value  string
 	Values []string
-	Unit   string
 	Fault  string
 	Rules  string
 	Ends   []formField
@@ -178,6 +179,11 @@ func (s *Site) takeSubmit(w http.ResponseWriter, r *http.Request) error {
 // draft looks at the source. Where that is refused, or takes too long, the page says so
 // and the form stands without what it would have shown.
 func (s *Site) draft(ctx context.Context, p *submitPage) (app.Drafted, int, error) {
+	defer s.drafts.Add(-1)
+	if s.drafts.Add(1) > mostDrafts {
+		p.Problem = &Problem{Message: "other sources are being looked at just now", Hint: "try again in a moment, or ask for the check right away"}
+		return app.Drafted{}, http.StatusServiceUnavailable, nil
+	}
 	limited, cancel := context.WithTimeout(ctx, draftTime)
 	defer cancel()
 	d, err := s.service.Draft(limited, p.Source)
@@ -414,11 +420,15 @@ func (b *formBuilder) group(g *formGroup, fields []vocabulary.Field, above strin
 func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 	b.done[fact] = true
 	_, label, _ := strings.Cut(fact, ".")
-	one := formField{Fact: fact, ID: "f-" + anchorOf(fact), Label: inWords(label), Why: vocabulary.FirstSentence(f.Doc), Takes: f.Takes(), Words: f.Words, Unit: f.Unit, Fault: b.faults[fact], Kind: "text"}
+	one := formField{Fact: fact, ID: "f-" + anchorOf(fact), Label: inWords(label), Why: vocabulary.FirstSentence(f.Doc), Words: f.Words, Fault: b.faults[fact], Kind: "text"}
 	if i := strings.IndexByte(fact, '['); i >= 0 {
 		if n := atoi(strings.TrimSuffix(fact[i+1:strings.IndexByte(fact, ']')], "]")); n > 0 {
 			one.Label += " (" + strconv.Itoa(n+1) + ")"
 		}
+	}
+	// What a choice shows, and that a text is a text, need not be said.
+	if f.Kind != vocabulary.Flag && f.Words == nil && (f.Kind != vocabulary.Text || f.Is != "") {
+		one.Takes = upper(f.Takes())
 	}
 	one.Values = b.typed[fact]
 	if len(one.Values) > 0 {
@@ -458,6 +468,11 @@ func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 // inWords writes the key of a fact as words.
 func inWords(key string) string {
 	text := strings.NewReplacer("_", " ", "[0]", "", ".", ": ").Replace(key)
+	return upper(text)
+}
+
+// upper begins a text with a capital.
+func upper(text string) string {
 	if text == "" {
 		return text
 	}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,6 +76,8 @@ type Site struct {
 	packs     packCache
 	pages     pageSet
 	layers    layerCache
+	// drafts counts the sources that are looked at for the form of a check.
+	drafts atomic.Int32
 }
 
 // New returns the pages. An error is a fault of the program: a template or a message that

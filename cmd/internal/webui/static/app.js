@@ -62,6 +62,23 @@
     if (row) choose(row);
   });
 
+  // Rows that were put in place of others: the one that was chosen stays so.
+  let chosen = null;
+  document.addEventListener("htmx:beforeSwap", () => {
+    const row = current();
+    chosen = row && row.dataset.row;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const el of document.querySelectorAll("[data-script]")) el.hidden = false;
+    const row = chosen && !current() && rows().find((one) => one.dataset.row === chosen);
+    if (row) {
+      choose(row);
+      const link = row.querySelector("[data-open]");
+      if (link) link.focus();
+    }
+    tell();
+  });
+
   // Boxes of one form: how many are chosen is said where the page asks for it.
   function tell() {
     const said = document.querySelector("[data-chosen]");

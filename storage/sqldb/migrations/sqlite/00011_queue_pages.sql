@@ -15,8 +15,8 @@ ALTER TABLE cases ADD COLUMN due_order TEXT NOT NULL DEFAULT '9999-12-31T23:59:5
 -- The columns after id are there so that most cases that a page leaves out are left out
 -- without reading their row.
 CREATE INDEX cases_newest ON cases (id, state, verdict, family, due_order, created_at, params_estimate);
-CREATE INDEX cases_waiting_newest ON cases (waits_for, id, submitter_key, round, verdict, family) WHERE state IN ('open', 'claimed');
-CREATE INDEX cases_waiting_urgent ON cases (waits_for, due_order, id, submitter_key, round, verdict, family) WHERE state IN ('open', 'claimed');
+CREATE INDEX cases_waiting_newest ON cases (waits_for, id, submitter_key, round, state, verdict, family) WHERE state IN ('open', 'claimed');
+CREATE INDEX cases_waiting_urgent ON cases (waits_for, due_order, id, submitter_key, round, state, verdict, family) WHERE state IN ('open', 'claimed');
 CREATE INDEX cases_undecided_urgent ON cases (due_order, id, state, verdict, family) WHERE state IN ('open', 'claimed', 'changes_requested');
 CREATE INDEX cases_urgent ON cases (due_order, id, state, verdict, family);
 CREATE INDEX cases_state_verdict ON cases (state, verdict, id, due_order, family);

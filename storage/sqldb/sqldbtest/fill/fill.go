@@ -22,7 +22,7 @@ import (
 )
 
 // Begin is when the first case was opened. Cases come once a minute.
-var Begin = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant in all but type
+func Begin() time.Time { return time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // Reviewers is how many people decide. Their names are those of [Reviewer].
 const Reviewers = 40
@@ -69,18 +69,18 @@ func SQLite(ctx context.Context, path string, cases int) (err error) {
 			return fmt.Errorf("case %d: %w", i, err)
 		}
 	}
-	if err := errors.Join(f.close(), run(ctx, t, put...), run(ctx, t, counted...)); err != nil {
+	if err := errors.Join(f.close(), run(ctx, t, put...), count(ctx, t)); err != nil {
 		return err
 	}
 	return t.Commit()
 }
 
-// counted fills in the counters.
-var counted = []string{ //nolint:gochecknoglobals // a constant in all but type
-	"DELETE FROM case_counts", "DELETE FROM day_counts",
-	"INSERT INTO case_counts SELECT state, verdict, count(*) FROM cases GROUP BY 1, 2",
-	`INSERT INTO day_counts SELECT substr(e.at, 1, 10), e.kind, c.verdict, count(*)
-		FROM audit_events AS e JOIN cases AS c ON c.id = e.case_id GROUP BY 1, 2, 3`,
+// count fills in the counters.
+func count(ctx context.Context, t *sql.Tx) error {
+	return run(ctx, t, "DELETE FROM case_counts", "DELETE FROM day_counts",
+		"INSERT INTO case_counts SELECT state, verdict, count(*) FROM cases GROUP BY 1, 2",
+		`INSERT INTO day_counts SELECT substr(e.at, 1, 10), e.kind, c.verdict, count(*)
+		FROM audit_events AS e JOIN cases AS c ON c.id = e.case_id GROUP BY 1, 2, 3`)
 }
 
 // takeAway drops indexes and triggers and returns what makes them again.
@@ -113,7 +113,7 @@ func run(ctx context.Context, t *sql.Tx, statements ...string) error {
 }
 
 type filler struct {
-	ctx    context.Context //nolint:containedctx // of one call
+	ctx    context.Context // of one call
 	t      *sql.Tx
 	random *rand.Rand
 	head   pipeline.AuditHead
@@ -260,9 +260,18 @@ func (f *filler) event(id uuid.UUID, kind pipeline.EventKind, actor string, data
 		string(e.Prev), string(e.Hash))
 }
 
-// dues are how long a case may take.
-var dues = map[pipeline.Verdict]time.Duration{ //nolint:gochecknoglobals // a constant in all but type
-	pipeline.VerdictBlock: 48 * time.Hour, pipeline.VerdictInconclusive: 72 * time.Hour, pipeline.VerdictReview: 120 * time.Hour,
+// due is how long a case may take, 0 for as long as it likes.
+func due(v pipeline.Verdict) time.Duration {
+	switch v {
+	case pipeline.VerdictBlock:
+		return 48 * time.Hour
+	case pipeline.VerdictInconclusive:
+		return 72 * time.Hour
+	case pipeline.VerdictReview:
+		return 120 * time.Hour
+	default:
+		return 0
+	}
 }
 
 // draw chooses what a case is.
@@ -280,8 +289,8 @@ func (f *filler) draw(i int) pipeline.Case {
 	c.Params = pipeline.CaseParams{Lower: &lower, Estimate: &lower, Upper: &lower}
 	family, shape := Family(f.skewed(families)), string(pipeline.DigestBytes([]byte(fmt.Sprint("shape ", i/8))))
 	c.Family, c.Fingerprint = &family, &shape
-	if due, ok := dues[c.Verdict]; ok {
-		at := f.at.Add(due)
+	if wait := due(c.Verdict); wait > 0 {
+		at := f.at.Add(wait)
 		c.DueAt = &at
 	}
 	if c.State == pipeline.StateClaimed {
@@ -303,7 +312,7 @@ func (f *filler) draw(i int) pipeline.Case {
 
 // add adds one case.
 func (f *filler) add(i int) error {
-	f.at = Begin.Add(time.Duration(i) * time.Minute)
+	f.at = Begin().Add(time.Duration(i) * time.Minute)
 	c := f.draw(i)
 	opened := map[string]any{"state": c.State, "version": 1, "verdict": c.Verdict, "seal": c.Seal(), "packs": []string{"pack-1", "pack-2"}, "source": c.Source}
 	last, err := f.event(c.ID, pipeline.EventOpened, c.Submitter.Name, opened)
