@@ -98,6 +98,9 @@ func TestOthers(t *testing.T) {
 	require.Len(t, must[struct {
 		SameStructure []any `json:"same_structure"`
 	}](d.get("rita", casePath(own, "")), http.StatusOK).SameStructure, 1)
+	for _, below := range []string{"", "/report"} {
+		require.NotContains(t, string(d.get("mallory", casePath(own, below)).Body), c.ID.String())
+	}
 	ruled := must[struct {
 		Ruling pipeline.RulingKind
 		Case   pipeline.Case
