@@ -17,6 +17,7 @@ import (
 	"weighbridge/storage/sqldb"
 )
 
+// The tests run one after the other: River gives up a start that takes ten seconds.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // work is what the jobs of a test do.
@@ -109,7 +110,6 @@ func some(n int) []uuid.UUID {
 
 // What is asked for is run, by two processes on one database too, each check once.
 func TestEnqueue(t *testing.T) {
-	t.Parallel()
 	db, w := database(t), newWork()
 	first, second := started(t, w.options(db)), started(t, w.options(db))
 	ids := some(40)
@@ -127,7 +127,6 @@ func TestEnqueue(t *testing.T) {
 
 // A check that asks for it is tried again; one that failed is not, and holds nothing up.
 func TestAgain(t *testing.T) {
-	t.Parallel()
 	db, w := database(t), newWork()
 	ids := some(2)
 	w.check = func(_ context.Context, id uuid.UUID, _ string) (time.Duration, error) {
@@ -153,7 +152,6 @@ func TestAgain(t *testing.T) {
 // Checks that nobody works on are taken up when work begins, and looking for them again
 // piles nothing up.
 func TestStale(t *testing.T) {
-	t.Parallel()
 	db, w := database(t), newWork()
 	ids := some(30)
 	hold := make(chan struct{})
@@ -196,7 +194,6 @@ func TestStale(t *testing.T) {
 
 // Stopping waits for what runs, and then cuts it short.
 func TestStop(t *testing.T) {
-	t.Parallel()
 	db, w := database(t), newWork()
 	id, began, cut := some(1)[0], make(chan struct{}), make(chan error, 1)
 	w.check = func(ctx context.Context, _ uuid.UUID, _ string) (time.Duration, error) {
@@ -216,7 +213,6 @@ func TestStop(t *testing.T) {
 
 // Tasks come round, and a fault of one keeps nothing up.
 func TestTasks(t *testing.T) {
-	t.Parallel()
 	db, w := database(t), newWork()
 	came, told := make(chan struct{}, 100), make(chan string, 1)
 	o := w.options(db)

@@ -82,6 +82,9 @@ func (c *cli) serve(ctx context.Context, sign *signing, dev, checkConfig bool) e
 	if checkConfig {
 		return c.configTable(settings, dev, key != nil)
 	}
+	o.Checkpoint = func(ctx context.Context, queue *app.Queue) error {
+		return c.keepCheckpoint(ctx, &app.App{Settings: settings}, queue, sign, key)
+	}
 	listener, err := serve.Listen(ctx, settings.Serve.Listen)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ import (
 )
 
 // office is a desk that is served over HTTP, with a bucket that it reads, and tokens of the
-// people who use it: sam submits, rita and ravi review, audrey audits, and ci is a machine
+// people who use it: sam submits and sees every case, as somebody with the database does, rita and ravi review, audrey audits, and ci is a machine
 // that submits. It and the commands have one clock.
 type office struct {
 	*testing.T
@@ -103,8 +103,7 @@ func (o *office) serve(rules config.Rules) {
 	server.Start()
 	o.Cleanup(server.Close)
 
-	for name, role := range map[string]pipeline.ActorRole{"sam": pipeline.RoleSubmitter, "rita": pipeline.RoleReviewer, "ravi": pipeline.RoleReviewer, "audrey": pipeline.RoleAuditor} {
-		roles := []pipeline.ActorRole{role}
+	for name, roles := range map[string][]pipeline.ActorRole{"sam": {pipeline.RoleSubmitter, pipeline.RoleAuditor}, "rita": {pipeline.RoleReviewer}, "ravi": {pipeline.RoleReviewer}, "audrey": {pipeline.RoleAuditor}} {
 		account, err := queue.DB.SignIn(o.Context(), pipeline.Account{Issuer: "https://id.example.org", Subject: name, Name: name, Roles: roles, CreatedAt: o.now, SeenAt: o.now})
 		require.NoError(o, err)
 		o.token(name, access.Identity{Account: &account, Actor: pipeline.Actor{Name: name, Known: pipeline.KnownSignedIn, Roles: roles}}, access.Wanted{Label: "test", Roles: roles})
@@ -305,7 +304,7 @@ func TestServer_SameOutput(t *testing.T) {
 		{who: "rita", args: "queue show CASE --format json"},
 		{who: "rita", args: "queue show END"},
 		{who: "rita", args: "queue show abcdef123"},
-		{who: "rita", args: "queue show 01a20a4c-1af6-7941-8304-408031720ab6 --format json"},
+		{who: "rita", args: "queue show 01a20a4c-1af6-7941-8304-408031720ab6 --format json", own: true},
 		{who: "sam", args: "queue show CASE"},
 		{who: "sam", args: "queue claim CASE", own: true},
 		{who: "rita", args: "queue claim CASE"},
@@ -484,6 +483,31 @@ func TestServer_Pipeline(t *testing.T) {
 	require.NotEqual(t, id.String(), said.Case.ID)
 	_, err = o.service.Queue.DB.VerifyAudit(t.Context(), nil)
 	require.NoError(t, err)
+}
+
+// TestServer_OthersCases: who only submits meets their own cases, and hears of no other's.
+func TestServer_OthersCases(t *testing.T) {
+	t.Parallel()
+	m, err := fixtures.Load("mistral-7b")
+	require.NoError(t, err)
+	o := newOffice(t, only("look.yaml"), map[string]fixtures.Model{"one": m, "two": m})
+	var first, second struct {
+		Case struct {
+			ID            string
+			SameStructure []any `json:"same_structure"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(o.want(10, "sam", "check", "s3://staging/one/", "--format", "json")), &first))
+	said := o.want(10, "ci", "check", "s3://staging/two/", "--format", "json")
+	require.NoError(t, json.Unmarshal([]byte(said), &second))
+	require.Empty(t, second.Case.SameStructure)
+	require.NotContains(t, said, "s3://staging/one/")
+	require.NotContains(t, o.want(0, "ci", "queue", "list"), "s3://staging/one/")
+	for _, args := range [][]string{{"show", first.Case.ID}, {"comment", first.Case.ID, "--comment", "mine?"}} {
+		require.Contains(t, o.want(1, "ci", append(append([]string{"queue"}, args...), "--format", "json")...), "not_found", args)
+	}
+	require.NoError(t, json.Unmarshal([]byte(o.want(0, "rita", "queue", "show", second.Case.ID, "--format", "json")), &struct{ Report any }{&second}))
+	require.Len(t, second.Case.SameStructure, 1)
 }
 
 // TestServer_Folder: a folder is read where it lies, and the desk is asked what was decided

@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"image"
+	"image/draw"
+	"image/jpeg"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -530,6 +533,9 @@ func (p *tab) dark() {
 	}))
 }
 
+// pictureHeight is how much of a page is shown, in pixels from its beginning.
+const pictureHeight = 1800
+
 // pictures is where the screenshots of the documentation lie.
 const pictures = "../webui/screenshots"
 
@@ -538,10 +544,16 @@ func (p *tab) picture(name string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, pageTime)
 	defer cancel()
-	b, err := chromedp.Run(ctx, chromedp.FullScreenshot(60))
+	b, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
 	require.NoError(p.t, err)
+	whole, err := jpeg.Decode(bytes.NewReader(b))
+	require.NoError(p.t, err)
+	shown := image.NewRGBA(image.Rect(0, 0, whole.Bounds().Dx(), min(pictureHeight, whole.Bounds().Dy())))
+	draw.Draw(shown, shown.Bounds(), whole, image.Point{}, draw.Src)
+	var small bytes.Buffer
+	require.NoError(p.t, jpeg.Encode(&small, shown, &jpeg.Options{Quality: 50}))
 	require.NoError(p.t, os.MkdirAll(pictures, 0o755))
-	require.NoError(p.t, os.WriteFile(filepath.Join(pictures, name+".jpg"), b, 0o644))
+	require.NoError(p.t, os.WriteFile(filepath.Join(pictures, name+".jpg"), small.Bytes(), 0o644))
 }
 
 // syncBuffer collects logs.

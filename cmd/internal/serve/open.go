@@ -193,6 +193,9 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 		return err
 	}
 	d.Service.Jobs = work
+	if err := rejudgeWhereDue(ctx, d.Service, work); err != nil {
+		return err
+	}
 
 	public, err := url.Parse(d.URL)
 	if err != nil {
@@ -217,6 +220,16 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 	}
 	d.Server = &Server{Handler: handler, Workers: []Worker{work}, Logger: o.Logger, TLS: certificate}
 	return nil
+}
+
+// rejudgeWhereDue has the queue judged again where the rules are others than at the last
+// start. Until that is done, each start asks for it again.
+func rejudgeWhereDue(ctx context.Context, service *app.Service, work *jobs.Jobs) error {
+	why, err := service.RulesChanged(ctx)
+	if err != nil || why == "" {
+		return err
+	}
+	return work.RejudgeAll(ctx, why)
 }
 
 // teller makes and sends notices, nil where nobody is told.
