@@ -160,7 +160,7 @@ func (s *Service) Visible(ctx context.Context, id uuid.UUID, by pipeline.Actor) 
 // noCase is the error of a case that does not exist, and of one that somebody may not see:
 // nothing tells the two apart.
 func noCase(id uuid.UUID) error {
-	return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no case " + id.String()}
+	return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no case " + id.String(), Hint: "list the cases with: weighbridge queue list"}
 }
 
 // WithoutOthers takes out of a report what it says of other cases, for somebody who only

@@ -285,7 +285,7 @@ func TestServer_SameOutput(t *testing.T) {
 		{who: "rita", args: "queue show CASE --format json"},
 		{who: "rita", args: "queue show END"},
 		{who: "rita", args: "queue show abcdef123"},
-		{who: "rita", args: "queue show 01a20a4c-1af6-7941-8304-408031720ab6 --format json", own: true},
+		{who: "rita", args: "queue show 01a20a4c-1af6-7941-8304-408031720ab6 --format json"},
 		{who: "sam", args: "queue show CASE"},
 		{who: "sam", args: "queue claim CASE", own: true},
 		{who: "rita", args: "queue claim CASE"},
