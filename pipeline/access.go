@@ -157,6 +157,10 @@ type ReplyBook interface {
 	PruneReplies(ctx context.Context, before time.Time) error
 }
 
+// SeesAll reports whether the actor may see every case, and not only those that they
+// submitted.
+func (a Actor) SeesAll() bool { return a.HasAny(RoleReviewer, RoleLegal, RoleAuditor, RoleAdmin) }
+
 // HasAny reports whether the actor holds one of the roles.
 func (a Actor) HasAny(roles ...ActorRole) bool {
 	return slices.ContainsFunc(roles, a.Has)

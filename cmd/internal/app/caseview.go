@@ -151,7 +151,7 @@ func (s *Service) Visible(ctx context.Context, id uuid.UUID, by pipeline.Actor) 
 		return pipeline.Case{}, noCase(id)
 	case err != nil:
 		return c, err
-	case by.HasAny(pipeline.RoleReviewer, pipeline.RoleLegal, pipeline.RoleAuditor, pipeline.RoleAdmin) || by.Same(c.Submitter):
+	case by.SeesAll() || by.Same(c.Submitter):
 		return c, nil
 	}
 	return pipeline.Case{}, noCase(id)

@@ -13,6 +13,7 @@ import (
 	"weighbridge/cmd/internal/config"
 	"weighbridge/cmd/internal/logging"
 	"weighbridge/cmd/internal/serve"
+	"weighbridge/pipeline/attest"
 )
 
 // serveDB is the database of a desk where none is named.
@@ -85,6 +86,7 @@ func (c *cli) serve(ctx context.Context, sign *signing, dev, checkConfig bool) e
 	o.Checkpoint = func(ctx context.Context, queue *app.Queue) error {
 		return c.keepCheckpoint(ctx, &app.App{Settings: settings}, queue, sign, key)
 	}
+	o.Newest = func(ctx context.Context) (*attest.Checkpoint, error) { return c.notedCheckpoint(ctx, settings, key) }
 	listener, err := serve.Listen(ctx, settings.Serve.Listen)
 	if err != nil {
 		return err

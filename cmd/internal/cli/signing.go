@@ -116,18 +116,42 @@ func (c *cli) keepCheckpoint(ctx context.Context, a *app.App, queue *app.Queue, 
 			return err
 		}
 	}
+	noted, err := c.notedCheckpoint(ctx, named, key)
+	if err != nil {
+		return err
+	}
 	var earlier *pipeline.AuditHead
-	if newest != "" {
-		trust, err := c.ownTrust(named.Approvals, key)
-		if err != nil {
-			return err
-		}
-		if earlier, err = readHead(ctx, newest, trust, now); err != nil {
-			return err
-		}
+	if noted != nil {
+		head := noted.Head()
+		earlier = &head
 	}
 	_, err = c.makeCheckpoint(ctx, queue, key, earlier, named.Audit.Folder)
 	return err
+}
+
+// notedCheckpoint returns the newest checkpoint of the configured folder, verified; nil
+// where there is none, or no key to verify it with. key may be nil.
+func (c *cli) notedCheckpoint(ctx context.Context, named config.Settings, key *attest.PrivateKey) (*attest.Checkpoint, error) {
+	if named.Audit.Folder == "" || key == nil && named.Approvals.Trust == "" {
+		return nil, nil //nolint:nilnil // there is nothing to verify, or to verify it with
+	}
+	path, _, err := newestCheckpoint(named.Audit.Folder)
+	if err != nil || path == "" {
+		return nil, err
+	}
+	trust, err := c.ownTrust(named.Approvals, key)
+	if err != nil {
+		return nil, err
+	}
+	e, err := readEnvelope(path, "checkpoint")
+	if err != nil {
+		return nil, err
+	}
+	noted, err := trust.VerifyCheckpoint(ctx, e, c.env.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &noted, nil
 }
 
 // ownTrust is the trust file, or where none is named trust in one's own key.

@@ -112,6 +112,6 @@ func answerYAML(declared *pipeline.Submission, said *pipeline.Report) string {
 			asked = append(asked, q.Fact)
 		}
 	}
-	text, _ := submissionText(declared, asked)
+	text := submissionText(declared, asked)
 	return text
 }

@@ -328,8 +328,8 @@ func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identi
 			p.AskedRest = append(p.AskedRest, one)
 		}
 	}
-	p.Skeleton, _ = submissionText(nil, factsOf(p.Asked))
-	p.Submitted, _ = submissionText(v.Submission, nil)
+	p.Skeleton = submissionText(nil, factsOf(p.Asked))
+	p.Submitted = submissionText(v.Submission, nil)
 	p.AnswerYaml = answerYAML(v.Submission, r)
 	p.NeedsBound = r.Verdict == pipeline.VerdictBlock || r.Verdict == pipeline.VerdictInconclusive
 	p.Least = c.Params.Lower

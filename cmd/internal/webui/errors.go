@@ -103,9 +103,6 @@ func faultKey(status int) string {
 	}
 }
 
-// faultKeys lists the headings of error pages.
-var faultKeys = [...]string{"unknown", "forbidden", "not_found", "conflict", "usage", "too_large", "too_many", "unavailable", "internal"} //nolint:unused // the catalogue's test reads it
-
 // Problem is what a form shows of an error beside what was typed. It is nil where there is
 // none.
 type Problem struct{ Message, Hint string }

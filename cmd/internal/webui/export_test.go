@@ -26,8 +26,7 @@ func ViewKept(raw []byte, where, find string, page int) KeptPage {
 
 // SubmissionText and FormText write submissions.
 func SubmissionText(stated *pipeline.Submission, asked []string) string {
-	text, _ := submissionText(stated, asked)
-	return text
+	return submissionText(stated, asked)
 }
 
 // FormText writes what was typed into a form.

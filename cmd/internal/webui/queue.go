@@ -249,9 +249,6 @@ func waits(c pipeline.Case) (key, whom string) {
 	return "nothing", ""
 }
 
-// waitKeys lists what [waits] can say.
-var waitKeys = [...]string{"open", "assigned", "claimed", "changes", "superseded", "nothing"} //nolint:unused // the catalogue's test reads it
-
 // count counts the cases of an address.
 func (s *Site) count(ctx context.Context, q queueQuery, who access.Identity) (countView, error) {
 	var n int64

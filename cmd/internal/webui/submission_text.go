@@ -16,9 +16,8 @@ const mostListElements = 50
 
 // submissionText writes a submission as YAML: what is stated, and behind it the facts that
 // are asked for, without an answer. Either may be empty. It states what the submission
-// states and nothing else, as a key without a value states nothing. lines tells on which
-// line each fact stands, counted from 1.
-func submissionText(stated *pipeline.Submission, asked []string) (text string, lines map[string]int) { //nolint:unparam // tests look at the lines
+// states and nothing else, as a key without a value states nothing.
+func submissionText(stated *pipeline.Submission, asked []string) string {
 	w := &textWriter{lines: map[string]int{}, line: 1}
 	for _, name := range asked {
 		w.asked = append(w.asked, firstElement(name))
@@ -27,7 +26,7 @@ func submissionText(stated *pipeline.Submission, asked []string) (text string, l
 		stated = &pipeline.Submission{}
 	}
 	w.fields(vocabulary.Submission(), reflect.ValueOf(*stated), 0, "")
-	return w.b.String(), w.lines
+	return w.b.String()
 }
 
 // firstElement names a fact of the first element where a fact of every element is meant:

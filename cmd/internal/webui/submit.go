@@ -143,7 +143,7 @@ func (s *Site) submitAgain(r *http.Request, p *submitPage) error {
 		p.Source, p.Hash = c.Source, c.ContentDigest != nil
 	}
 	if declared != nil {
-		p.Yaml, _ = submissionText(declared, nil)
+		p.Yaml = submissionText(declared, nil)
 		p.AsYaml = true
 	}
 	return nil
