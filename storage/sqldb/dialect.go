@@ -25,6 +25,8 @@ type dialect struct {
 	// byIndex is what follows the name of a table so that it is read by an index. Which
 	// one is best depends on the values asked for, which a planner does not see.
 	byIndex func(index string) string
+	// holds is the condition that the text of a row of case_texts holds a phrase.
+	holds func(phrase string) string
 	// copyTo writes the database of a dsn, as it is at one moment, into an empty file.
 	copyTo func(ctx context.Context, dsn, path string) error
 	// whole returns an error where the database is damaged.

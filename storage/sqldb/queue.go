@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -134,13 +136,35 @@ type search struct {
 
 // indexed is a part of a filter that an index answers.
 type indexed struct {
+	// index is the name of the index, "" where the table is one by itself.
 	index string
 	// term is the condition as the index needs it.
 	term string
 	// ordered tells whether the cases within come in order of id.
 	ordered bool
-	// findings is true for an index of findings, where a case may come several times.
-	findings bool
+	// table is where a case is found by its case_id, and may be found several times: ""
+	// for the table of cases itself.
+	table string
+	// most is how many of them are few, 0 for as many as of others.
+	most int
+}
+
+// Tables that lead to cases.
+const (
+	ofFindings = "findings"
+	ofTexts    = "case_texts"
+)
+
+// from names the table and the column of the id.
+func (in indexed) from(d dialect) (table, id string) {
+	table, id = "cases", "id"
+	if in.table != "" {
+		table, id = in.table, "case_id"
+	}
+	if in.index != "" {
+		table += d.byIndex(in.index)
+	}
+	return table, id
 }
 
 // States of cases, as partial indexes name them.
@@ -244,7 +268,25 @@ func (s *search) bounds(f pipeline.CaseFilter) {
 	if f.Text != "" {
 		pattern := s.arg("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(lowerASCII(f.Text)) + "%")
 		s.when(fmt.Sprintf(`(lower(source) LIKE %[1]s ESCAPE '\' OR lower(family) LIKE %[1]s ESCAPE '\' OR lower(submitter) LIKE %[1]s ESCAPE '\')`, pattern))
+		s.text(f.Text)
 	}
+}
+
+// leastIndexed is how many characters a text has that an index finds.
+const leastIndexed = 3
+
+// fewTexts is how many times as many cases are few where a text chooses them: to walk
+// through others costs a comparison of texts each.
+const fewTexts = 10
+
+// text adds the index of texts. It may find more cases than hold the text, never fewer:
+// it takes capitals of all scripts for small letters.
+func (s *search) text(text string) {
+	if utf8.RuneCountInString(text) < leastIndexed || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return
+	}
+	phrase := `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+	s.ranges = append(s.ranges, indexed{table: ofTexts, term: s.dialect.holds(s.arg(phrase)), most: fewTexts * s.most})
 }
 
 // rules adds what findings of the current report must be from.
@@ -260,7 +302,7 @@ func (s *search) rules(f pipeline.CaseFilter) {
 		return
 	}
 	term := strings.Join(terms, " AND ")
-	in := indexed{index: "findings_rule", term: term, findings: true, ordered: f.Rule != ""}
+	in := indexed{index: "findings_rule", term: term, table: ofFindings, ordered: f.Rule != ""}
 	if f.Pack == "" {
 		in.index = "findings_rule_alone"
 	}
@@ -334,30 +376,28 @@ func (s *search) cursorAt(c pipeline.Case) string {
 // part that comes in order of id is spread the widest. It reads index entries only, and
 // not many of each part.
 func (s *search) choose(ctx context.Context, t *sql.Tx) error {
-	least, oldest := s.most+1, ""
+	least, oldest := math.MaxInt, ""
 	for i, in := range s.ranges {
-		table, id := "cases", "id"
-		if in.findings {
-			table, id = "findings", "case_id"
-		}
-		query := "SELECT " + id + " FROM " + table + s.dialect.byIndex(in.index) + " WHERE " + in.term
+		table, id := in.from(s.dialect)
+		most := max(in.most, s.most)
+		query := "SELECT " + id + " FROM " + table + " WHERE " + in.term
 		if in.ordered && s.before != "" {
 			query += " AND " + id + " < " + s.before
 		}
 		if in.ordered {
 			query += " ORDER BY " + id + " DESC"
 		}
-		query = "SELECT count(*), coalesce(min(" + id + "), '') FROM (" + query + " LIMIT " + strconv.Itoa(s.most+1) + ")"
+		query = "SELECT count(*), coalesce(min(" + id + "), '') FROM (" + query + " LIMIT " + strconv.Itoa(most+1) + ")"
 		var n int
 		var first string
 		if err := t.QueryRowContext(ctx, query, s.args...).Scan(&n, &first); err != nil {
 			return err
 		}
-		if n < least {
+		if n <= most && n < least {
 			least, s.few = n, &s.ranges[i]
 		}
 		// A finding costs more than a case: it leads to one.
-		if in.ordered && (s.widest == nil || s.widest.findings || (!in.findings && first < oldest)) {
+		if in.ordered && (s.widest == nil || s.widest.table != "" || (in.table == "" && first < oldest)) {
 			oldest, s.widest = first, &s.ranges[i]
 		}
 	}
@@ -380,8 +420,9 @@ func (s *search) arms() []arm {
 		return arm{from: "cases" + s.dialect.byIndex(index), terms: terms, newest: "cases.id"}
 	}
 	switch {
-	case s.few != nil && s.few.findings:
-		return []arm{{from: "(SELECT DISTINCT case_id FROM findings" + s.dialect.byIndex(s.few.index) + " WHERE " + s.few.term + ") AS hit CROSS JOIN cases" + s.dialect.byIndex("cases_newest"),
+	case s.few != nil && s.few.table != "":
+		table, id := s.few.from(s.dialect)
+		return []arm{{from: "(SELECT DISTINCT " + id + " FROM " + table + " WHERE " + s.few.term + ") AS hit CROSS JOIN cases" + s.dialect.byIndex("cases_newest"),
 			terms: []string{"cases.id = hit.case_id"}, newest: "cases.id"}}
 	case s.few != nil:
 		return []arm{on(s.few.index)}
@@ -396,7 +437,7 @@ func (s *search) arms() []arm {
 		return []arm{on("cases_undecided_urgent", undecided)}
 	case s.urgent():
 		return []arm{on("cases_urgent")}
-	case s.widest != nil && s.widest.findings:
+	case s.widest != nil && s.widest.table == ofFindings:
 		return []arm{s.findings(*s.widest)}
 	case s.widest != nil:
 		return []arm{on(s.widest.index)}

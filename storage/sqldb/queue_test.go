@@ -187,7 +187,7 @@ func drawn(r *rand.Rand, cases []known) pipeline.CaseFilter {
 		func() { f.Verdicts = []pipeline.Verdict{like.Verdict, pipeline.VerdictBlock}[:1+r.IntN(2)] },
 		func() { f.Source = like.Source }, func() { f.Family = *like.Family }, func() { f.Submitter = like.Submitter.Name },
 		func() { f.Fingerprint = *like.Fingerprint }, func() { f.Pins = like.PinDigest }, func() { f.Content = like.PinDigest },
-		func() { f.Text = strings.ToUpper(like.Source[10:20]) }, func() { f.SourcePrefix = like.Source[:19] },
+		func() { f.Text = strings.ToUpper(like.Source[10:20]) }, func() { f.Text = like.Submitter.Name[:2] + like.Submitter.Name[2:][:r.IntN(3)] }, func() { f.SourcePrefix = like.Source[:19] },
 		func() { f.Assignee = strings.ToUpper(assignee) }, func() { f.Claimant = claimant },
 		func() { f.Cause = "rules changed: pack-2 version 1 -> 2" },
 		func() { f.Pack, f.Rule = pack, rule }, func() { f.Pack = pack }, func() { f.Rule = rule },
@@ -317,6 +317,10 @@ func TestCases_UseIndexes(t *testing.T) {
 	steps, err := db.Explain(t.Context(), pipeline.CaseFilter{Verdicts: []pipeline.Verdict{pipeline.VerdictReview}, Family: fill.Family(30), Pack: pack, Order: pipeline.OrderUrgent})
 	require.NoError(t, err)
 	require.Contains(t, steps[1], "cases_family (family=?")
+	// A text is found through the index of texts, though it stands nowhere else.
+	steps, err = db.Explain(t.Context(), pipeline.CaseFilter{Text: "no such text", Verdicts: []pipeline.Verdict{pipeline.VerdictReview}})
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(steps, "\n"), "case_texts VIRTUAL TABLE")
 }
 
 func TestCases_RefusesCursors(t *testing.T) {

@@ -38,7 +38,8 @@ func sqliteDialect() (dialect, error) {
 	return dialect{connect: connectSQLite, claim: claimSQLite, goose: goose.DialectSQLite3,
 		migrations: migrations, steps: []*goose.Migration{enlistStored(5), sortStored(12)}, explain: explainSQLite,
 		copyTo: copySQLite, whole: wholeSQLite, schema: schemaSQLite,
-		byIndex: func(index string) string { return " INDEXED BY " + index }}, nil
+		byIndex: func(index string) string { return " INDEXED BY " + index },
+		holds:   func(phrase string) string { return "case_texts MATCH " + phrase }}, nil
 }
 
 // connectSQLite opens a file, and makes an empty one where there is none.

@@ -160,6 +160,13 @@ func (s settings) kinds(ctx context.Context, db *sqldb.DB) ([]kind, error) {
 			return pipeline.CaseFilter{Verdicts: []pipeline.Verdict{pipeline.VerdictBlock}, Family: fill.Family(r.IntN(20)), Pack: pack, Rule: rule,
 				States: undecided, Order: pipeline.OrderUrgent}
 		}),
+		page("a text that no case holds", 0, func(r *rand.Rand) pipeline.CaseFilter {
+			return pipeline.CaseFilter{Text: fmt.Sprintf("none-%06d", r.IntN(1_000_000))}
+		}),
+		page("a part of one source", 1, func(r *rand.Rand) pipeline.CaseFilter {
+			return pipeline.CaseFilter{Text: fill.Model(r.IntN(s.cases)), Order: pipeline.OrderUrgent}
+		}),
+		page("a text of many cases", 50, func(*rand.Rand) pipeline.CaseFilter { return pipeline.CaseFilter{Text: "MODEL"} }),
 		page("deep page, newest", 1, func(*rand.Rand) pipeline.CaseFilter { return pipeline.CaseFilter{Cursor: deep} }),
 		page("deep page, by due date", 1, func(*rand.Rand) pipeline.CaseFilter {
 			return pipeline.CaseFilter{Cursor: deepUrgent, States: undecided, Order: pipeline.OrderUrgent}

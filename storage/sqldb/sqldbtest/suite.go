@@ -542,6 +542,22 @@ func (s Suite) pages(t *testing.T) {
 	require.ErrorIs(t, err, pipeline.ErrUsage)
 }
 
+// changedFamily finds a case by the family that it has now, and not by one that it had.
+func (b *bundle) changedFamily() {
+	b.record(Weighing("s3://staging/renamed/", "1", "1", pipeline.VerdictReview))
+	again, family := Weighing("s3://staging/renamed/", "1", "1", pipeline.VerdictReview), "falcon"
+	again.Report.Facts.Architecture.Family = &family
+	now := b.record(again)
+	for text, want := range map[string][]pipeline.Case{"FALCON": {now}, "renamed": {now}, "llama\nolga": {}} {
+		page, err := b.book.Cases(b.Context(), pipeline.CaseFilter{Text: text})
+		require.NoError(b, err)
+		require.ElementsMatch(b, want, page.Items, text)
+	}
+	page, err := b.book.Cases(b.Context(), pipeline.CaseFilter{Text: "llama", Source: "s3://staging/renamed/"})
+	require.NoError(b, err)
+	require.Empty(b, page.Items)
+}
+
 func (s Suite) filters(t *testing.T) {
 	b := s.setup(t)
 	llama := b.record(Weighing("s3://staging/Llama_70b%/", "1", "1", pipeline.VerdictReview))
@@ -566,6 +582,10 @@ func (s Suite) filters(t *testing.T) {
 		"SameStructure": {pipeline.CaseFilter{Fingerprint: *llama.Fingerprint}, []pipeline.Case{block, llama}},
 		"Text":          {pipeline.CaseFilter{Text: "LLAMA_70B%"}, []pipeline.Case{llama}},
 		"TextSubmitter": {pipeline.CaseFilter{Text: "olg"}, []pipeline.Case{clear}},
+		"TextShort":     {pipeline.CaseFilter{Text: "lg"}, []pipeline.Case{clear}},
+		"TextNul":       {pipeline.CaseFilter{Text: "olg\x00"}, nil},
+		"TextNotUTF8":   {pipeline.CaseFilter{Text: "olg\xff"}, nil},
+		"TextTwoWords":  {pipeline.CaseFilter{Text: `"olg" OR "olg"`}, nil},
 		"TextNoPattern": {pipeline.CaseFilter{Text: "%_%"}, nil},
 		"TextQuote":     {pipeline.CaseFilter{Text: `' OR '1'='1`}, nil},
 		"TextBackslash": {pipeline.CaseFilter{Text: `\`}, nil},
@@ -575,6 +595,7 @@ func (s Suite) filters(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, append([]pipeline.Case{}, test.want...), page.Items, name)
 	}
+	b.changedFamily()
 }
 
 func (s Suite) auditHead(t *testing.T) {

@@ -113,6 +113,11 @@ type CaseStructure struct {
 	MatrixFingerprint *string
 }
 
+type CaseText struct {
+	CaseID string
+	Text   string
+}
+
 type Check struct {
 	ID               string
 	Source           string

@@ -38,6 +38,9 @@ func Rule(i int) (pack, rule string) {
 	return fmt.Sprintf("pack-%d", i%6), fmt.Sprintf("RULE-%02d", i)
 }
 
+// Model is the last part of the source of a case by its number. Four cases share it.
+func Model(i int) string { return fmt.Sprintf("model-%d", i/4) }
+
 // families and rules are how many of them there are.
 const families, rules = 40, 60
 
@@ -69,15 +72,16 @@ func SQLite(ctx context.Context, path string, cases int) (err error) {
 			return fmt.Errorf("case %d: %w", i, err)
 		}
 	}
-	if err := errors.Join(f.close(), run(ctx, t, put...), count(ctx, t)); err != nil {
+	if err := errors.Join(f.close(), run(ctx, t, put...), derive(ctx, t)); err != nil {
 		return err
 	}
 	return t.Commit()
 }
 
-// count fills in the counters.
-func count(ctx context.Context, t *sql.Tx) error {
-	return run(ctx, t, "DELETE FROM case_counts", "DELETE FROM day_counts",
+// derive fills in the counters and the index of texts.
+func derive(ctx context.Context, t *sql.Tx) error {
+	return run(ctx, t, "DELETE FROM case_counts", "DELETE FROM day_counts", "DELETE FROM case_texts",
+		"INSERT INTO case_texts (case_id, text) SELECT id, source || char(10) || coalesce(family, '') || char(10) || submitter FROM cases ORDER BY id",
 		"INSERT INTO case_counts SELECT state, verdict, count(*) FROM cases GROUP BY 1, 2",
 		`INSERT INTO day_counts SELECT substr(e.at, 1, 10), e.kind, c.verdict, count(*)
 		FROM audit_events AS e JOIN cases AS c ON c.id = e.case_id GROUP BY 1, 2, 3`)
@@ -276,7 +280,7 @@ func due(v pipeline.Verdict) time.Duration {
 
 // draw chooses what a case is.
 func (f *filler) draw(i int) pipeline.Case {
-	c := pipeline.Case{ID: f.id(), Source: fmt.Sprintf("s3://staging/team-%02d/model-%d/", f.skewed(50), i/4), PinDigest: pipeline.DigestBytes([]byte(fmt.Sprint("pins ", i))),
+	c := pipeline.Case{ID: f.id(), Source: fmt.Sprintf("s3://staging/team-%02d/%s/", f.skewed(50), Model(i)), PinDigest: pipeline.DigestBytes([]byte(fmt.Sprint("pins ", i))),
 		HeaderDigest: pipeline.DigestBytes([]byte(fmt.Sprint("headers ", i/2))), SubmissionDigest: &f.submission, Version: 1, Round: 1, Report: f.digest,
 		Quorum: pipeline.QuorumOne, Bytes: 1 << 30, Submitter: person(fmt.Sprintf("submitter-%03d", f.skewed(500))), CreatedAt: f.at, UpdatedAt: f.at}
 	c.State = of(f, []int{9, 4, 2, 45, 7, 25, 5, 2, 1}, []pipeline.State{pipeline.StateOpen, pipeline.StateClaimed, pipeline.StateChangesRequested, pipeline.StateApproved,
