@@ -277,7 +277,7 @@ const leastIndexed = 3
 
 // fewTexts is how many times as many cases are few where a text chooses them: to walk
 // through others costs a comparison of texts each.
-const fewTexts = 10
+const fewTexts = 4
 
 // text adds the index of texts. It may find more cases than hold the text, never fewer:
 // it takes capitals of all scripts for small letters.
@@ -380,14 +380,17 @@ func (s *search) choose(ctx context.Context, t *sql.Tx) error {
 	for i, in := range s.ranges {
 		table, id := in.from(s.dialect)
 		most := max(in.most, s.most)
-		query := "SELECT " + id + " FROM " + table + " WHERE " + in.term
+		if !in.ordered {
+			id = "''" // how many there are is all that is asked
+		}
+		query := "SELECT " + id + " AS id FROM " + table + " WHERE " + in.term
 		if in.ordered && s.before != "" {
 			query += " AND " + id + " < " + s.before
 		}
 		if in.ordered {
 			query += " ORDER BY " + id + " DESC"
 		}
-		query = "SELECT count(*), coalesce(min(" + id + "), '') FROM (" + query + " LIMIT " + strconv.Itoa(most+1) + ")"
+		query = "SELECT count(*), coalesce(min(id), '') FROM (" + query + " LIMIT " + strconv.Itoa(most+1) + ")"
 		var n int
 		var first string
 		if err := t.QueryRowContext(ctx, query, s.args...).Scan(&n, &first); err != nil {
