@@ -158,8 +158,8 @@ func (c *cli) makeKey(ctx context.Context, k *newKey, old *ending) error {
 	if err != nil {
 		return err
 	}
-	trust, err := k.trusted(key.Public(), old, c.env.Now())
-	if err != nil {
+	// What would be refused is refused before a person types a passphrase.
+	if _, err := k.trusted(key.Public(), old, c.env.Now()); err != nil {
 		return err
 	}
 	passphrase, err := c.passphrase(ctx, k.passphraseFile, true)
@@ -173,6 +173,17 @@ func (c *cli) makeKey(ctx context.Context, k *newKey, old *ending) error {
 	public, err := key.Public().MarshalPEM()
 	if err != nil {
 		return err
+	}
+	var trust []byte
+	if k.trust != "" {
+		release, err := lock(ctx, k.trust)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if trust, err = k.trusted(key.Public(), old, c.env.Now()); err != nil {
+			return err
+		}
 	}
 	if err := create(k.path, private, 0o600); err != nil {
 		return err

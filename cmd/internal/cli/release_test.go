@@ -378,3 +378,26 @@ func TestRevoke_SideBySide(t *testing.T) {
 	require.Len(t, list.Revoked, cases)
 	require.Equal(t, int64(cases), list.Number)
 }
+
+// TestKeyNew_SideBySide makes keys with a process for each. The trust file holds them all.
+func TestKeyNew_SideBySide(t *testing.T) {
+	t.Parallel()
+	const keys = 6
+	d := newDeskAt(t, time.Now())
+	d.write("pass", "correct horse battery\n")
+	var makers []*exec.Cmd
+	for i := range keys {
+		cmd := exec.Command("weighbridge", "key", "new", d.at(fmt.Sprintf("key-%d.pem", i)), "--trust", d.at("many.yaml"), "--passphrase-file", d.at("pass"))
+		cmd.Stdout, cmd.Stderr = new(strings.Builder), new(strings.Builder)
+		makers = append(makers, cmd)
+	}
+	for _, cmd := range makers {
+		require.NoError(t, cmd.Start())
+	}
+	for _, cmd := range makers {
+		require.NoError(t, cmd.Wait(), cmd.Stderr)
+	}
+	trust, err := attest.LoadTrust(strings.NewReader(d.read("many.yaml")), "many.yaml")
+	require.NoError(t, err)
+	require.Len(t, trust.Keys(), keys)
+}
