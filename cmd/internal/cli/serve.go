@@ -46,6 +46,7 @@ EXIT STATUS
 	f := cmd.Flags()
 	f.StringVar(&c.settings.Serve.Listen, "listen", "", "host and port to listen on (or "+config.EnvListen+"); default "+config.DefaultListen)
 	f.StringVar(&c.settings.Serve.PublicURL, "public-url", "", "how browsers reach the desk, such as https://desk.example.org (or "+config.EnvPublicURL+")")
+	f.StringVar(&c.settings.Serve.TimeZone, "time-zone", "", "whose times the pages show, such as Asia/Shanghai (or "+config.EnvTimeZone+"); default UTC")
 	f.IntVar(&c.settings.Serve.Workers, "workers", 0, "how many checks run side by side; default 4")
 	f.BoolVar(&dev, "dev", false, "sign one person in with every role, on this machine only")
 	f.BoolVar(&checkConfig, "check-config", false, "say what would be used, and leave")
@@ -131,7 +132,7 @@ func (c *cli) configTable(s config.Settings, dev, signs bool) error {
 	}
 	var b strings.Builder
 	for _, row := range [][2]string{{"database", s.DB}, {"listens on", s.Serve.Listen + ", " + transport}, {"reached at", s.Serve.PublicURL},
-		{"people sign in", who}, {"checks", checked}, {"workers", fmt.Sprint(s.Serve.Workers)}, {"approvals signed", signed}, {"packs", strings.Join(modes, ", ")}} {
+		{"time zone", s.Serve.TimeZone}, {"people sign in", who}, {"checks", checked}, {"workers", fmt.Sprint(s.Serve.Workers)}, {"approvals signed", signed}, {"packs", strings.Join(modes, ", ")}} {
 		if row[1] != "" {
 			fmt.Fprintf(&b, "%-18s%s\n", row[0], row[1])
 		}

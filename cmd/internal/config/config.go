@@ -127,6 +127,7 @@ func (s Settings) Resolve(getenv func(string) string) (Settings, error) {
 	}
 	fill(&s.Serve.Listen, getenv(EnvListen))
 	fill(&s.Serve.PublicURL, getenv(EnvPublicURL))
+	fill(&s.Serve.TimeZone, getenv(EnvTimeZone))
 	fill(&s.Serve.SignIn.Issuer, getenv(EnvOIDCIssuer))
 	fill(&s.Serve.SignIn.ClientID, getenv(EnvOIDCClientID))
 	fill(&s.Serve.SignIn.ClientSecret, getenv(EnvOIDCClientSecret))

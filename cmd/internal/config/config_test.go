@@ -143,6 +143,7 @@ func TestResolveRefuses(t *testing.T) {
 const serveFile = `serve:
   listen: 0.0.0.0:9000
   public_url: https://desk.example.org
+  time_zone: Asia/Shanghai
   tls: {cert: c.pem, key: /k.pem}
   trusted_proxies: [10.1.2.3/8, "fd00::/8"]
   sources: [s3://staging, s3://b/team/]
@@ -160,7 +161,7 @@ func TestServe(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(serveFile), 0o600))
 	s, err := config.Settings{File: path}.Resolve(env(map[string]string{config.EnvOIDCClientID: "from-env"}))
 	require.NoError(t, err)
-	require.Equal(t, config.Serve{Listen: "0.0.0.0:9000", PublicURL: "https://desk.example.org", TLSCert: filepath.Join(dir, "c.pem"), TLSKey: "/k.pem",
+	require.Equal(t, config.Serve{Listen: "0.0.0.0:9000", PublicURL: "https://desk.example.org", TimeZone: "Asia/Shanghai", TLSCert: filepath.Join(dir, "c.pem"), TLSKey: "/k.pem",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
 		Sources:        []string{"s3://staging/", "s3://b/team/"}, Links: true, LinkTerm: 48 * time.Hour, Workers: 2,
 		Due: map[pipeline.Verdict]time.Duration{pipeline.VerdictBlock: 24 * time.Hour},
@@ -205,6 +206,8 @@ func TestServe_Refuses(t *testing.T) {
 		"no host and port":                  func(s *config.Serve) { s.Listen = "8080" },
 		"no identity provider":              func(s *config.Serve) { s.SignIn = config.SignIn{} },
 		"the client is not":                 func(s *config.Serve) { s.SignIn.ClientID = "" },
+		"no time zone that is known":        func(s *config.Serve) { s.TimeZone = "Mars/Olympus" },
+		"Local\" is no time zone":           func(s *config.Serve) { s.TimeZone = "Local" },
 		"how browsers reach":                func(s *config.Serve) { s.PublicURL = "" },
 		"not encrypted":                     func(s *config.Serve) { s.PublicURL = "http://desk.example.org" },
 		"neither https nor http":            func(s *config.Serve) { s.PublicURL = "ftp://desk.example.org" },

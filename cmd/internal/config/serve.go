@@ -1,12 +1,14 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // the image has no time zones of its own
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -18,6 +20,7 @@ import (
 const (
 	EnvListen           = "WEIGHBRIDGE_LISTEN"
 	EnvPublicURL        = "WEIGHBRIDGE_PUBLIC_URL"
+	EnvTimeZone         = "WEIGHBRIDGE_TIME_ZONE"
 	EnvOIDCIssuer       = "WEIGHBRIDGE_OIDC_ISSUER"
 	EnvOIDCClientID     = "WEIGHBRIDGE_OIDC_CLIENT_ID"
 	EnvOIDCClientSecret = "WEIGHBRIDGE_OIDC_CLIENT_SECRET" //nolint:gosec // the name of a variable
@@ -33,6 +36,9 @@ type Serve struct {
 	// PublicURL is how browsers reach the desk, such as https://desk.example.org. It has
 	// no path.
 	PublicURL string
+	// TimeZone is whose times the pages show, a name of the IANA time zone database such
+	// as Asia/Shanghai; "" is UTC.
+	TimeZone string
 	// TLSCert and TLSKey are PEM files; without them the desk speaks plain HTTP, for a
 	// proxy in front of it.
 	TLSCert, TLSKey string
@@ -89,6 +95,7 @@ func (s SignIn) Named() bool { return s.Issuer != "" }
 type serveFile struct {
 	Listen    string `yaml:"listen"`
 	PublicURL string `yaml:"public_url"`
+	TimeZone  string `yaml:"time_zone"`
 	TLS       struct {
 		Cert string `yaml:"cert"`
 		Key  string `yaml:"key"`
@@ -136,6 +143,7 @@ func (s *Serve) read(said *serveFile, root *yaml.Node, beside func(string) strin
 	at := document.Child(root, "serve")
 	fill(&s.Listen, said.Listen)
 	fill(&s.PublicURL, said.PublicURL)
+	fill(&s.TimeZone, said.TimeZone)
 	fill(&s.TLSCert, beside(said.TLS.Cert))
 	fill(&s.TLSKey, beside(said.TLS.Key))
 	if (said.TLS.Cert == "") != (said.TLS.Key == "") {
@@ -268,6 +276,9 @@ func (s Serve) Check(dev bool) error {
 	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
 		return bad("the address to listen on is no host and port: "+s.Listen, "write it as 127.0.0.1:8080")
 	}
+	if _, err := s.Location(); err != nil {
+		return err
+	}
 	if !dev && !s.SignIn.Named() {
 		return bad("nobody could sign in: no identity provider is named", "name one under serve.sign_in or by "+EnvOIDCIssuer+", or try the desk alone with --dev")
 	}
@@ -290,6 +301,16 @@ func (s Serve) Check(dev bool) error {
 		return bad("the public URL begins with neither https nor http", "write it as https://desk.example.org")
 	}
 	return nil
+}
+
+// Location is the time zone of the pages. An error matches [pipeline.ErrUsage].
+func (s Serve) Location() (*time.Location, error) {
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil || s.TimeZone == "Local" {
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: fmt.Sprintf("%.60q is no time zone that is known", s.TimeZone),
+			Hint: "name one of the IANA time zone database, such as Asia/Shanghai, in serve.time_zone or " + EnvTimeZone}
+	}
+	return zone, nil
 }
 
 // redacted writes a URL that was refused without what may be a secret in it.

@@ -269,7 +269,11 @@ func (d *Desk) provider(ctx context.Context, o Options) (*access.Provider, error
 // routes registers every handler.
 func (d *Desk) routes(o Options, who access.Options, provider *access.Provider, teller *notice.Teller, work *jobs.Jobs) (http.Handler, error) {
 	db := d.Service.Queue.DB
-	pages := webui.Options{Service: d.Service, Logger: o.Logger.Named("pages"), PublicURL: d.URL}
+	zone, err := o.Settings.Serve.Location()
+	if err != nil {
+		return nil, err
+	}
+	pages := webui.Options{Location: zone, Service: d.Service, Logger: o.Logger.Named("pages"), PublicURL: d.URL}
 	programs := httpapi.Options{Service: d.Service, Replies: db, Rejudge: work.RejudgeAll, Logger: o.Logger.Named("api"), PublicURL: d.URL}
 	if teller != nil {
 		pages.Retry, programs.Retry = teller.Retry, teller.Retry
