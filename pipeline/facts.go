@@ -130,9 +130,9 @@ type Params struct {
 	ByComponent map[string]int64 `json:"by_component" unit:"parameters"`
 	// ByLayer tells in which layers the parameters lie, as runs of layers that follow
 	// each other and hold as many each. Over all runs, the layers times what each holds
-	// sum to estimate. The heaviest stack of layers comes first, what lies in no layer
-	// last; stacks beyond the 64 heaviest, and such as have thousands of layers that
-	// all differ, count as no layer.
+	// sum to the estimate. The heaviest stack of layers comes first, all else last: what is
+	// in no layer, what missing files would hold, and the layers of stacks beyond the
+	// 64 heaviest or with more than two thousand runs.
 	ByLayer []LayerRun `json:"by_layer"`
 	// SetAside lists what was stored and not counted, with the reason.
 	SetAside []Aside `json:"set_aside"`
@@ -152,8 +152,8 @@ type Params struct {
 // parameters each.
 type LayerRun struct {
 	// Set is the name of the set of files that they lie in, as in sets, Stack what the
-	// names of their tensors begin with, such as "model.layers". Both are "" for what
-	// lies in no layer.
+	// names of their tensors begin with, such as "model.layers". Both are "" for all
+	// that lies elsewhere, which is one run of one.
 	Set   string `json:"set"`
 	Stack string `json:"stack"`
 	// First and Last are the numbers of the layers, as the names of the tensors have

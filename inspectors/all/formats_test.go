@@ -56,6 +56,7 @@ func TestFormats_GGUFOfEightBillion(t *testing.T) {
 			require.Equal(t, int64(8_030_261_248), *p.StoredElements)
 			require.Equal(t, int64(8_030_261_248-65*4096), p.ByDType[kind])
 			require.Equal(t, []string{"gguf ok"}, statuses(r, "model.gguf"))
+			require.Equal(t, []pipeline.LayerRun{{Set: "model.gguf", Stack: "blk", First: 0, Last: 31, Each: 218_112_000}, {Each: 8_030_261_248 - 32*218_112_000}}, p.ByLayer)
 			require.Equal(t, "gguf", r.Artifact.Objects[0].Format)
 			require.Equal(t, pipeline.RoleWeights, r.Artifact.Objects[0].Role)
 			require.Equal(t, "llama", *r.Facts.GGUF.Architecture)
