@@ -323,7 +323,7 @@ func TestCase_HostileTextsAreInert(t *testing.T) {
 		"file":    d.get(rita, casePath(c)+"/file"),
 		"stale":   d.post(rita, casePath(c)+"/decisions", stale),
 		"link":    d.get("", path),
-		"submit":  d.post(rita, "/submit", url.Values{"source": {hostile}, "step": {"ask"}, "drafted": {"1"}, "f.end_use.text": {hostile}, "f.model.parameters": {hostile}, "asked": {hostile}}),
+		"submit":  d.post(rita, "/submit", url.Values{"source": {hostile}, "step": {"ask"}, "drafted": {"1"}, "f.end_use.text": {hostile}, "f.model.parameters": {hostile}, "shown": {`{"About":[` + strconv.Quote(hostile) + `],"Known":[{"Fact":` + strconv.Quote(hostile) + `,"Value":"x","From":"x"}],"Questions":[{"Fact":` + strconv.Quote(hostile) + `}]}`}}),
 	} {
 		require.NotEmpty(t, page.body, name)
 		each(page.doc, func(n *html.Node) {
