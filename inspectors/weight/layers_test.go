@@ -115,7 +115,9 @@ func TestLayers_Packed(t *testing.T) {
 // in no layer.
 func TestLayers_Sets(t *testing.T) {
 	t.Parallel()
-	w := func(layer int) tensor { return tensorOf(fmt.Sprintf("text_model.encoder.layers.%d.w.weight", layer), bf16, 32, 32) }
+	w := func(layer int) tensor {
+		return tensorOf(fmt.Sprintf("text_model.encoder.layers.%d.w.weight", layer), bf16, 32, 32)
+	}
 	tables := []*pipeline.Table{file("a/m-00001-of-00003.safetensors", w(0), w(1)), file("a/m-00002-of-00003.safetensors", w(1), w(2)), file("b/m.safetensors", w(0))}
 	f := weigh(t, tables, nil)
 	const stack = "text_model.encoder.layers"
@@ -136,9 +138,13 @@ func TestLayers_Hostile(t *testing.T) {
 	}{
 		{"numbers without end", func(i int) tensor { return tensorOf(fmt.Sprintf("layers.%d.w.weight", i), bf16, 2) }, 1, 2},
 		{"huge numbers", func(i int) tensor { return tensorOf(fmt.Sprintf("layers.9999999999999%07d.w.weight", i), bf16, 2) }, 0, 1},
-		{"layers that all differ", func(i int) tensor { return tensorOf(fmt.Sprintf("layers.%d.w.weight", i%16000), bf16, uint64(i%16000)+1) }, 0, 1},
+		{"layers that all differ", func(i int) tensor {
+			return tensorOf(fmt.Sprintf("layers.%d.w.weight", i%16000), bf16, uint64(i%16000)+1)
+		}, 0, 1},
 		{"stacks without end", func(i int) tensor { return tensorOf(fmt.Sprintf("x%d.layers.1.w.weight", i), bf16, 2) }, 64, 65},
-		{"stacks and layers", func(i int) tensor { return tensorOf(fmt.Sprintf("x%d.layers.%d.w.weight", i%99, i/99), bf16, uint64(i%2)+1) }, 2, 2023},
+		{"stacks and layers", func(i int) tensor {
+			return tensorOf(fmt.Sprintf("x%d.layers.%d.w.weight", i%99, i/99), bf16, uint64(i%2)+1)
+		}, 2, 2023},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

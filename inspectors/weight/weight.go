@@ -20,6 +20,9 @@
 // may be a container. What no header shows is not seen: a disguise in which all shapes
 // of a model agree with each other.
 //
+// The same estimate is told by layer too: the first numbered block in a tensor's name says
+// in which it lies. Names decide there where parameters are, never how many.
+//
 // Sources: the project's notes on counting, sections 2 (packings), 3 (what counts) and
 // 5 (evasions).
 package weight

@@ -4,12 +4,12 @@ import "weighbridge/pipeline"
 
 // layered reports whether runs tell of any layer, and whether these lie in several sets
 // of files.
-func layered(runs []pipeline.LayerRun) (any, sets bool) {
+func layered(runs []pipeline.LayerRun) (known, sets bool) {
 	for _, r := range runs {
-		any = any || r.Stack != ""
+		known = known || r.Stack != ""
 		sets = sets || r.Stack != "" && r.Set != runs[0].Set
 	}
-	return any, sets
+	return known, sets
 }
 
 // numbers names the layers of a run: "0 to 79".
@@ -25,8 +25,8 @@ func together(r pipeline.LayerRun) int64 { return (r.Last - r.First + 1) * r.Eac
 
 // layerTable lists the runs of layers, the heaviest stack first.
 func layerTable(runs []pipeline.LayerRun) []block {
-	any, _ := layered(runs)
-	if !any {
+	known, _ := layered(runs)
+	if !known {
 		return nil
 	}
 	var whole int64
@@ -45,8 +45,8 @@ func layerTable(runs []pipeline.LayerRun) []block {
 
 // layers is a row of the summary in Markdown.
 func layers(runs []pipeline.LayerRun) string {
-	any, sets := layered(runs)
-	if !any {
+	known, sets := layered(runs)
+	if !known {
 		return ""
 	}
 	text, rest, told := "", "", 0

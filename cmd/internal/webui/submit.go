@@ -457,7 +457,12 @@ func (b *formBuilder) asked(questions []shownQuestion, enforced bool) []formGrou
 		case f.Kind == vocabulary.Group && !within:
 			b.group(&out[i], vocabulary.Fields(f.Element), fact)
 		case f.Kind == vocabulary.List && !within:
-			b.listed(&out[i], fact, "", f, rules)
+			b.listed(&out[i], fact, "", f, "")
+			for _, l := range out[i].Lists {
+				if l.Fact == fact {
+					l.Rules = rules
+				}
+			}
 		case within:
 			b.listed(&out[i], list, strings.TrimPrefix(path, "."), f, rules)
 		default:

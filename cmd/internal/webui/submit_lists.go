@@ -15,6 +15,8 @@ type formList struct {
 	// the list stands above already.
 	Fact, ID, Title string
 	Elements        []formElement
+	// Rules are those that ask for the list as a whole.
+	Rules string
 	// Full is true where the form has room for no more.
 	Full bool
 	// Focus is true where an element was taken away.
