@@ -128,6 +128,12 @@ type Params struct {
 	// ByDType and ByComponent each sum to Estimate.
 	ByDType     map[string]int64 `json:"by_dtype" unit:"parameters"`
 	ByComponent map[string]int64 `json:"by_component" unit:"parameters"`
+	// ByLayer tells in which layers the parameters lie, as runs of layers that follow
+	// each other and hold as many each. Over all runs, the layers times what each holds
+	// sum to the estimate. The heaviest stack of layers comes first, all else last: what is
+	// in no layer, what missing files would hold, and the layers of stacks beyond the
+	// 64 heaviest or with more than two thousand runs.
+	ByLayer []LayerRun `json:"by_layer"`
 	// SetAside lists what was stored and not counted, with the reason.
 	SetAside []Aside `json:"set_aside"`
 	// WidenedBy lists what keeps the three ends of the interval apart.
@@ -140,6 +146,21 @@ type Params struct {
 	LargestSet *int64 `json:"largest_set" unit:"parameters"`
 	// Whole estimates the whole model where the artifact is a part of one.
 	Whole *int64 `json:"whole" unit:"parameters"`
+}
+
+// LayerRun is layers of one stack that follow each other and hold the same number of
+// parameters each.
+type LayerRun struct {
+	// Set is the name of the set of files that they lie in, as in sets, Stack what the
+	// names of their tensors begin with, such as "model.layers". Both are "" for all
+	// that lies elsewhere, which is one run of one.
+	Set   string `json:"set"`
+	Stack string `json:"stack"`
+	// First and Last are the numbers of the layers, as the names of the tensors have
+	// them. Each is the estimate of one layer.
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
+	Each  int64 `json:"each" unit:"parameters"`
 }
 
 // WeightSet is the files that belong to one copy, variant or component of a model.

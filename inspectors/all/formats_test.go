@@ -1,6 +1,7 @@
 package all_test
 
 import (
+	"archive/zip"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -56,12 +57,32 @@ func TestFormats_GGUFOfEightBillion(t *testing.T) {
 			require.Equal(t, int64(8_030_261_248), *p.StoredElements)
 			require.Equal(t, int64(8_030_261_248-65*4096), p.ByDType[kind])
 			require.Equal(t, []string{"gguf ok"}, statuses(r, "model.gguf"))
+			require.Equal(t, []pipeline.LayerRun{{Set: "model.gguf", Stack: "blk", First: 0, Last: 31, Each: 218_112_000}, {Each: 8_030_261_248 - 32*218_112_000}}, p.ByLayer)
 			require.Equal(t, "gguf", r.Artifact.Objects[0].Format)
 			require.Equal(t, pipeline.RoleWeights, r.Artifact.Objects[0].Role)
 			require.Equal(t, "llama", *r.Facts.GGUF.Architecture)
 			require.Equal(t, int64(32), *r.Facts.GGUF.Layers)
 		})
 	}
+}
+
+// Arrays of NumPy tell their layers by the names of the members.
+func TestFormats_NumPyByLayer(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	f, err := os.Create(filepath.Join(folder, "weights.npz"))
+	require.NoError(t, err)
+	z := zip.NewWriter(f)
+	for _, name := range []string{"tok_embeddings.weight", "layers.0.attention.wq.weight", "layers.1.attention.wq.weight"} {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
+		require.NoError(t, err)
+		header := fmt.Sprintf("%-117s\n", "{'descr': '<f2', 'fortran_order': False, 'shape': (64, 64), }")
+		_, err = fmt.Fprintf(w, "\x93NUMPY\x01\x00%c\x00%s%s", len(header), header, make([]byte, 2*64*64))
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	require.NoError(t, f.Close())
+	require.Equal(t, []pipeline.LayerRun{{Set: "weights.npz", Stack: "layers", First: 0, Last: 1, Each: 4096}, {Each: 4096}}, inspect(t, folder).Facts.Params.ByLayer)
 }
 
 func TestFormats_GGUFSplit(t *testing.T) {

@@ -1,12 +1,14 @@
 package all_test
 
 import (
+	"path"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"weighbridge/fixtures"
+	"weighbridge/fixtures/repositories"
 	"weighbridge/inspectors/all"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/engine"
@@ -73,6 +75,7 @@ func TestModels_Plain(t *testing.T) {
 			require.Empty(t, f.Index.Problems)
 			require.Equal(t, tt.params, sum(f.Params.ByComponent))
 			require.Equal(t, tt.params, sum(f.Params.ByDType))
+			require.Equal(t, tt.params, sumOfLayers(f.Params.ByLayer))
 			require.NotContains(t, f.Params.ByComponent, "other")
 			if tt.components != nil {
 				require.Equal(t, tt.components, f.Params.ByComponent)
@@ -173,6 +176,70 @@ func TestModels_TheLine(t *testing.T) {
 		require.Equal(t, want, *r.Facts.Params.Lower)
 		require.Equal(t, want, *r.Facts.Params.Upper)
 	}
+}
+
+func TestModels_Layers(t *testing.T) {
+	t.Parallel()
+	type run struct {
+		stack             string
+		first, last, each int64
+	}
+	tests := []struct {
+		name string
+		want []run
+	}{
+		{"gpt2", []run{{"h", 0, 11, 7_087_872}, {"", 0, 0, 39_385_344}}},
+		{"llama-3-70b", []run{{"model.layers", 0, 79, 855_654_400}, {"", 0, 0, 2_101_354_496}}},
+		{"mixtral-8x7b", []run{{"model.layers", 0, 31, 1_451_270_144}, {"", 0, 0, 262_148_096}}},
+		{"gpt-oss-20b", []run{{"model.layers", 0, 23, 823_186_976}, {"", 0, 0, 1_158_269_760}}},
+		{"llama-2-70b-gptq", []run{{"model.layers", 0, 79, 855_654_400}, {"", 0, 0, 524_296_192}}},
+		{"deepseek-v3", []run{{"model.layers", 0, 2, 583_483_392}, {"model.layers", 3, 60, 11_507_286_272}, {"model.layers", 61, 61, 13_463_426_304}, {"", 0, 0, 1_853_365_248}}},
+		{"llama-3-70b-lora", []run{{"base_model.model.model.layers", 0, 79, 10_354_688}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m, err := fixtures.Load(tt.name)
+			require.NoError(t, err)
+			folder := t.TempDir()
+			require.NoError(t, m.Write(folder))
+			p := inspect(t, folder).Facts.Params
+			var got []run
+			for _, r := range p.ByLayer {
+				got = append(got, run{r.Stack, r.First, r.Last, r.Each})
+				require.Equal(t, r.Stack != "", r.Set == p.Sets[0].Name)
+			}
+			require.Equal(t, tt.want, got)
+			require.Equal(t, *p.Estimate, sumOfLayers(p.ByLayer))
+		})
+	}
+}
+
+// The parts of a diffusion model lie in folders of their own: their layers are not mixed.
+func TestModels_LayersOfAnImageModel(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	image, err := repositories.Named("image-noncommercial")
+	require.NoError(t, err)
+	require.NoError(t, image.Write(folder))
+	p := inspect(t, folder).Facts.Params
+	stacks := map[string]int64{}
+	for _, r := range p.ByLayer {
+		if r.Stack != "" {
+			stacks[path.Dir(r.Set)+" "+r.Stack] += r.Last - r.First + 1
+		}
+	}
+	require.Equal(t, map[string]int64{"text_encoder text_model.encoder.layers": 12, "transformer single_transformer_blocks": 38, "transformer transformer_blocks": 19,
+		"vae decoder.up_blocks": 4, "vae encoder.down_blocks": 4}, stacks)
+	require.Equal(t, *p.Estimate, sumOfLayers(p.ByLayer))
+}
+
+// sumOfLayers is what runs of layers come to.
+func sumOfLayers(runs []pipeline.LayerRun) (n int64) {
+	for _, r := range runs {
+		n += (r.Last - r.First + 1) * r.Each
+	}
+	return n
 }
 
 func sum(m map[string]int64) (n int64) {

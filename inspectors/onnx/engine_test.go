@@ -68,6 +68,7 @@ func TestEngine_SevenBillion(t *testing.T) {
 	require.Equal(t, parameters, *r.Facts.Params.Lower)
 	require.Equal(t, parameters, *r.Facts.Params.Estimate)
 	require.Equal(t, parameters, *r.Facts.Params.Upper, r.Facts.Params.WidenedBy)
+	require.Equal(t, []pipeline.LayerRun{{Set: "model.onnx.data", Stack: "model.layers", First: 0, Last: 31, Each: 218_112_000}, {Each: parameters - 32*218_112_000}}, r.Facts.Params.ByLayer)
 	require.Equal(t, "llama", *r.Facts.Architecture.Family)
 	require.Empty(t, r.Reasons)
 	require.LessOrEqual(t, r.Cost.Requests, int64(3), "the listing, the model, the start of its data")

@@ -66,6 +66,7 @@ func TestEngine_SevenBillion(t *testing.T) {
 	require.Equal(t, parameters, *r.Facts.Params.Lower)
 	require.Equal(t, parameters, *r.Facts.Params.Estimate)
 	require.Equal(t, parameters, *r.Facts.Params.Upper, r.Facts.Params.WidenedBy)
+	require.Equal(t, []pipeline.LayerRun{{Set: "pytorch_model.bin", Stack: "model.layers", First: 0, Last: 31, Each: 218_112_000}, {Each: parameters - 32*218_112_000}}, r.Facts.Params.ByLayer)
 	require.Equal(t, "llama", *r.Facts.Architecture.Family)
 	require.Empty(t, r.Reasons)
 	require.Equal(t, int64(1), *r.Facts.Pickle.Files)

@@ -25,6 +25,9 @@ func (s *scale) setAside() {
 		if g.buffer == "" || !s.plausible(g) {
 			continue
 		}
+		for _, h := range g.held {
+			s.layerWeights.take(h.cell, h.adds.estimate)
+		}
 		kept := uint64(0)
 		if g.elements > room {
 			kept = g.elements - room

@@ -173,6 +173,7 @@ func requireParts(t *testing.T, f pipeline.Facts) {
 		}
 		require.Equal(t, *f.Params.Estimate, n)
 	}
+	require.Equal(t, *f.Params.Estimate, layerSum(f.Params.ByLayer))
 }
 
 func ceil(a, b uint64) uint64 { return (a + b - 1) / b }

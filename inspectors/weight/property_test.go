@@ -216,6 +216,7 @@ func TestProperty_PackedSiblings(t *testing.T) {
 		f := weigh(t, permuted(t, distinct(tensors), false), nil)
 		require.NotNil(t, f.Params.Upper)
 		require.GreaterOrEqual(t, *f.Params.Upper, m.parameters(), l.name)
+		require.Equal(t, *f.Params.Estimate, layerSum(f.Params.ByLayer))
 	})
 }
 
@@ -290,5 +291,6 @@ func TestProperty_Buffers(t *testing.T) {
 		}
 		f := weigh(t, []*pipeline.Table{file("model.safetensors", tensors...)}, nil, architecture("gpt-neox", 44))
 		require.GreaterOrEqual(t, *f.Params.Upper, want-lost)
+		require.Equal(t, *f.Params.Estimate, layerSum(f.Params.ByLayer))
 	})
 }

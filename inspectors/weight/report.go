@@ -56,6 +56,7 @@ func (s *scale) report() {
 	}
 	set("params.by_dtype", byDType)
 	set("params.by_component", byComponent)
+	set("params.by_layer", s.byLayer(s.sum.estimate))
 	set("params.contradictions", contradictions)
 	set("params.lower", int64(s.sum.lower))
 	set("params.estimate", int64(s.sum.estimate))

@@ -20,6 +20,9 @@
 // may be a container. What no header shows is not seen: a disguise in which all shapes
 // of a model agree with each other.
 //
+// The same estimate is told by layer too: the first numbered block in a tensor's name says
+// in which it lies. Names decide there where parameters are, never how many.
+//
 // Sources: the project's notes on counting, sections 2 (packings), 3 (what counts) and
 // 5 (evasions).
 package weight
@@ -115,6 +118,8 @@ type group struct {
 type held struct {
 	table int32
 	adds  interval
+	// cell is where it is counted by layer.
+	cell int32
 }
 
 type groupKey struct {
@@ -142,18 +147,21 @@ type scale struct {
 	// further tokens.
 	further map[string]bool
 
-	groups   map[groupKey]*group
-	files    []tableWeight // as readings.Tables
-	setOf    []int32       // the set of each table
-	widths   *widths
-	schemes  map[string]*scheme
-	logical  map[uint64]uint64 // parameters of one matrix -> how many there are
-	adapted  map[string]*adaptedMatrix
-	full     uint64 // parameters of whole matrices
-	sum      interval
-	stored   uint64
-	overflow bool
-	widening []pipeline.Widening
+	groups map[groupKey]*group
+	files  []tableWeight // as readings.Tables
+	setOf  []int32       // the set of each table
+	// layerWeights counts by layer, cell is where the last tensor was counted.
+	layerWeights layerWeights
+	cell         int32
+	widths       *widths
+	schemes      map[string]*scheme
+	logical      map[uint64]uint64 // parameters of one matrix -> how many there are
+	adapted      map[string]*adaptedMatrix
+	full         uint64 // parameters of whole matrices
+	sum          interval
+	stored       uint64
+	overflow     bool
+	widening     []pipeline.Widening
 	// claims is what the configs say of the packing, contradictions in what they and
 	// the tensors differ.
 	claims         declaredPacking
@@ -168,7 +176,7 @@ type scale struct {
 func newScale(readings *pipeline.Readings, facts *pipeline.FactSet) *scale {
 	s := &scale{readings: readings, facts: facts, groups: map[groupKey]*group{}, further: furtherLayers(readings.Tables),
 		files: make([]tableWeight, len(readings.Tables)), schemes: map[string]*scheme{}, logical: map[uint64]uint64{},
-		adapted: map[string]*adaptedMatrix{}, widths: newWidths(), setOf: setNumbers(readings.Tables)}
+		adapted: map[string]*adaptedMatrix{}, widths: newWidths(), layerWeights: newLayerWeights(), setOf: setNumbers(readings.Tables)}
 	if f := facts.Facts.Architecture.Family; f != nil {
 		s.family = *f
 	}
@@ -336,7 +344,7 @@ func (s *scale) weighPlain(table int32, tensor pipeline.Tensor) {
 		s.spare(tensor, elements, adds)
 	} else if g.tensors == 1 || g.buffer != "" {
 		g.buffer = why
-		g.held = append(g.held, held{table, adds})
+		g.held = append(g.held, held{table, adds, s.cell})
 	}
 	if g.component == adapterPart && s.adapt(tensor) {
 		return
@@ -369,6 +377,7 @@ func (s *scale) put(table int32, tensor pipeline.Tensor, adds interval, serves s
 		g.biggest = tensor.Shape
 	}
 	s.addInterval(&g.adds, adds)
+	s.cell = s.layerWeights.add(s.setOf[table], tensor.Name, adds.estimate)
 	f := &s.files[table]
 	s.addInterval(&f.adds, adds)
 	switch g.kind {

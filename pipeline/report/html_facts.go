@@ -43,6 +43,7 @@ func weightBlocks(r *pipeline.Report) []block {
 	return join(out,
 		shares("What the weights are for", "Component", p.ByComponent),
 		shares("In which numbers they are stored", "Type", p.ByDType),
+		layerTable(p.ByLayer),
 		setTable(p.Sets),
 		crossingTable(f),
 		wideningTable(p.WidenedBy),

@@ -70,6 +70,7 @@ func full() *pipeline.Report {
 	f.Params.EffectiveLower, f.Params.EffectiveEstimate, f.Params.EffectiveUpper = &n, &n, nil
 	f.Params.ByComponent = map[string]int64{evil: 3, "mlp": 5}
 	f.Params.Sets = []pipeline.WeightSet{{Name: evil, Files: 2, Missing: 1, Estimate: n, Kind: evil, SameAs: evil}}
+	f.Params.ByLayer = []pipeline.LayerRun{{Set: evil, Stack: evil, Last: 1, Each: 3}, {Set: "other", Stack: evil, Each: 1}, {Each: 1}}
 	f.Params.WidenedBy = []pipeline.Widening{{Name: evil, Upper: n, Reason: evil}}
 	f.Params.SetAside = []pipeline.Aside{{Name: evil, Elements: n, Reason: evil}}
 	f.Params.Contradictions, f.Index.Problems, f.Shards.MissingNames = []string{evil}, []string{evil}, []string{evil}

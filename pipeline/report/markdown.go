@@ -156,6 +156,7 @@ func (p *page) summary(r *pipeline.Report) {
 		{"Weight", weighed(r)},
 		{"Stored", stored(r)},
 		{"Architecture", architecture(r.Facts.Architecture)},
+		{"By layer", layers(r.Facts.Params.ByLayer)},
 		{"Adapter", adapter(r.Facts)},
 		{"Licence", licence(r.Facts)},
 		{"Made from", madeFrom(r.Facts)},

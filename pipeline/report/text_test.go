@@ -64,7 +64,8 @@ func TestTable_IsCleanWhateverTheArtifactSays(t *testing.T) {
 		Facts: pipeline.Facts{
 			Params: pipeline.Params{Lower: &one, Estimate: &one, Upper: &two, StoredElements: &two,
 				SetAside: []pipeline.Aside{{Name: evil, Reason: evil}}, WidenedBy: []pipeline.Widening{{Name: evil, Reason: evil}},
-				ByDType: map[string]int64{"F32": 1}, ByComponent: map[string]int64{"other": 1}},
+				ByDType: map[string]int64{"F32": 1}, ByComponent: map[string]int64{"other": 1},
+				ByLayer: []pipeline.LayerRun{{Set: evil, Stack: evil, Each: 1}, {Set: "other", Stack: evil, Each: 1}}},
 			Architecture: pipeline.Architecture{Declared: &text, Contradictions: []string{evil}},
 			Adapter:      &pipeline.Adapter{Kind: &text, Base: &text},
 			Index:        pipeline.Index{Problems: []string{evil}},

@@ -262,6 +262,38 @@ func (p *tab) sound(page string, rules ...string) {
 	require.Equal(p.t, "[]", found, "%s", page)
 }
 
+// The form of a check grows where it stands: nothing is loaded again, and what was typed stays.
+func TestBrowser_SubmitGrows(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, "gpt2")
+	p := newTab(t, browser(t), d.URL)
+	p.signIn("sam")
+	p.open("/submit")
+	p.fill("#source", "s3://staging/gpt2/")
+	p.send("button[value=draft]")
+	field := func(i int) string { return fmt.Sprintf("[name='f.training.hardware[%d].location']", i) }
+	p.fill(field(0), "DE")
+	p.fill("#source", "s3://staging/elsewhere/")
+	press := func(step string) {
+		eval[any](p, "window.before = true; document.querySelector("+quoted("button[value='"+step+"']")+").click(); null")
+	}
+	press("more:training.hardware")
+	p.until("!!document.querySelector(" + quoted(field(1)) + ")")
+	require.True(t, eval[bool](p, "window.before"), "the page was not loaded again")
+	p.until("document.activeElement.name.startsWith('f.training.hardware[1].')")
+	p.fill(field(1), "FR")
+	for _, width := range []int64{1280, 360} {
+		p.do(chromedp.EmulateViewport(width, 900))
+		require.LessOrEqual(t, eval[int64](p, "document.documentElement.scrollWidth"), width)
+		p.sound("submit")
+	}
+	press("drop:training.hardware[0]")
+	p.until("!document.querySelector(" + quoted(field(1)) + ")")
+	require.Equal(t, "FR", eval[string](p, "document.querySelector("+quoted(field(0))+").value"))
+	require.Equal(t, "s3://staging/elsewhere/", eval[string](p, "document.querySelector('#source').value"))
+	p.until("document.activeElement.value === 'more:training.hardware'")
+}
+
 // A person submits, two people decide, an auditor looks on: the whole road in a browser.
 func TestBrowser_WholeRoad(t *testing.T) {
 	t.Parallel()

@@ -84,7 +84,7 @@ func TestCase_SaysWhatThereIsToDecideOn(t *testing.T) {
 	for _, want := range []string{
 		"Review", "A person must decide.", "rule SEED-01 matched", "Submitted by sue", "70,553,706,496", "all of it lies above the line of SEED-01 at 10,000,000,000",
 		"The config agrees with the tensors.", "params.effective_lower", "measured", "model-00001-of-00030.safetensors", "meta-llama/Llama-3", "not on record", "c4",
-		"By layer, 80 layers", "embedding", "BF16", "the bytes were not hashed", "will be bound to the store", "one more reviewer", "Packs that only report",
+		"By layer", "80 layers, 855,654,400 parameters each.", "2,101,354,496 parameters lie outside of these layers.", "embedding", "BF16", "the bytes were not hashed", "will be bound to the store", "one more reviewer", "Packs that only report",
 	} {
 		require.Contains(t, said, want)
 	}
@@ -323,7 +323,7 @@ func TestCase_HostileTextsAreInert(t *testing.T) {
 		"file":    d.get(rita, casePath(c)+"/file"),
 		"stale":   d.post(rita, casePath(c)+"/decisions", stale),
 		"link":    d.get("", path),
-		"submit":  d.post(rita, "/submit", url.Values{"source": {hostile}, "step": {"ask"}, "drafted": {"1"}, "f.end_use.text": {hostile}, "f.model.parameters": {hostile}, "asked": {hostile}}),
+		"submit":  d.post(rita, "/submit", url.Values{"source": {hostile}, "step": {"ask"}, "drafted": {"1"}, "f.end_use.text": {hostile}, "f.model.parameters": {hostile}, "shown": {`{"About":[` + strconv.Quote(hostile) + `],"Known":[{"Fact":` + strconv.Quote(hostile) + `,"Value":"x","From":"x"}],"Questions":[{"Fact":` + strconv.Quote(hostile) + `}]}`}}),
 	} {
 		require.NotEmpty(t, page.body, name)
 		each(page.doc, func(n *html.Node) {

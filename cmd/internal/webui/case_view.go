@@ -307,9 +307,6 @@ func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identi
 		Weight: weightOf(r, app.WeightLines(r, rules), q.Get("scale") == "linear"), Findings: findingsOf(r, rules, placesOf(id, r)),
 		Lineage: lineageOf(c, r), Talk: talkOf(v.CaseHistory), Arch: archOf(r.Facts), Objects: objectsOf(id, r.Artifact, q.Get("objects")),
 		Settled: settledOf(v, s.now()), Differs: differsOf(c, v.Approved), Alike: v.Relatives, Request: requestOf(v.CaseHistory), Formats: report.FormatNames()}
-	if p.Weight.Layers, err = s.layers.of(c.Report, func() (*layerView, error) { return layersOf(ctx, s.service.Queue.DB, c.ID, r.Facts.Params) }); err != nil {
-		return nil, err
-	}
 	if p.Others, err = report.Parts(r, "licence", "data", "card", "contents", "unread", "run"); err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ type weightView struct {
 	Adapter     bool
 	AdapterKind string
 	Base        string
-	Layers      *layerView
+	Layers      *layersView
 }
 
 type weightTick struct{ X, Label string }
@@ -115,7 +115,7 @@ func weightOf(r *pipeline.Report, lines []app.WeightLine, linear bool) weightVie
 	if f.Adapter != nil {
 		v.AdapterKind, v.Base = textOf(f.Adapter.Kind), textOf(f.Adapter.Base)
 	}
-	v.Components, v.DTypes = sharesOf(f.Params.ByComponent), sharesOf(f.Params.ByDType)
+	v.Components, v.DTypes, v.Layers = sharesOf(f.Params.ByComponent), sharesOf(f.Params.ByDType), layersOf(f.Params.ByLayer)
 	var largest int64
 	for _, s := range f.Params.Sets {
 		largest = max(largest, s.Estimate)

@@ -31,3 +31,6 @@ func SubmissionText(stated *pipeline.Submission, asked []string) string {
 
 // FormText writes what was typed into a form.
 func FormText(typed map[string][]string) (string, map[string]int) { return formText(typed) }
+
+// LayersOf is the drawing of the weight by layer.
+var LayersOf = layersOf

@@ -32,9 +32,9 @@ func submissionText(stated *pipeline.Submission, asked []string) string {
 // firstElement names a fact of the first element where a fact of every element is meant:
 // datasets.license is datasets[0].license.
 func firstElement(fact string) string {
-	for _, f := range vocabulary.Submission() {
-		if rest, ok := strings.CutPrefix(fact, f.Key+"."); ok && f.Kind == vocabulary.List {
-			return f.Key + "[0]." + rest
+	for _, list := range formLists() {
+		if rest, ok := strings.CutPrefix(fact, list+"."); ok {
+			return list + "[0]." + rest
 		}
 	}
 	return fact
@@ -137,7 +137,7 @@ func (w *textWriter) list(f vocabulary.Field, v reflect.Value, has bool, indent 
 		if has && i < v.Len() {
 			one = v.Index(i)
 		}
-		w.write(indent+1, "", "-")
+		w.write(indent+1, element, "-")
 		w.fields(vocabulary.Fields(f.Element), one, indent+2, element)
 	}
 }
@@ -243,7 +243,7 @@ func (w *textWriter) formFields(fields []vocabulary.Field, typed map[string][]st
 			w.write(indent, name, f.Key+":")
 			for i := range mostListElements {
 				if element := fmt.Sprintf("%s[%d]", name, i); has(typed, element) {
-					w.write(indent+1, "", "-")
+					w.write(indent+1, element, "-")
 					w.formFields(vocabulary.Fields(f.Element), typed, indent+2, element)
 				}
 			}

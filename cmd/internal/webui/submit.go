@@ -2,13 +2,13 @@ package webui
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +18,6 @@ import (
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/report"
-	"weighbridge/pipeline/submission"
 	"weighbridge/pipeline/vocabulary"
 )
 
@@ -42,8 +41,7 @@ type submitPage struct {
 	Hash   bool
 	// Drafted is true once the source was looked at.
 	Drafted bool
-	About   []string
-	Known   []submission.Known
+	shownDraft
 	Asked   []formGroup
 	Reports []formGroup
 	Rest    []formGroup
@@ -60,6 +58,28 @@ type submitPage struct {
 	Sources []string
 	// Elements are how many elements of each list the form has.
 	Elements []listCount
+	// ReportsOpen is true where something stands in Reports.
+	ReportsOpen bool
+	// Shown is what the source showed, for the form to send back: it is not looked at
+	// again for a slip of the pen or one more element.
+	Shown string
+}
+
+// shownDraft is what looking at a source showed.
+type shownDraft struct {
+	About     []string
+	Known     []shownKnown
+	Questions []shownQuestion
+}
+
+// shownKnown is a fact that needs no answer.
+type shownKnown struct{ Fact, Value, From string }
+
+// shownQuestion is a fact that rules ask for.
+type shownQuestion struct {
+	Fact     string
+	Rules    []string
+	Enforced bool
 }
 
 type listCount struct {
@@ -74,13 +94,12 @@ type submissionFault struct {
 	Fact, Text string
 }
 
-// formGroup is the fields of one subject.
+// formGroup is the fields of one subject, and its lists.
 type formGroup struct {
 	Key, Title, Doc string
 	Fields          []formField
-	// List is true where there can be several.
-	List bool
-	// Filled is true where something of it is filled in, or wrong.
+	Lists           []*formList
+	// Filled is true where something of it is filled in, wrong or new.
 	Filled bool
 }
 
@@ -97,6 +116,8 @@ type formField struct {
 	Fault  string
 	Rules  string
 	Ends   []formField
+	// Focus is true for the first field of an element that was added.
+	Focus bool
 }
 
 // Has reports whether a word is chosen.
@@ -159,11 +180,17 @@ func (s *Site) takeSubmit(w http.ResponseWriter, r *http.Request) error {
 	p.Source, p.Hash, p.Yaml = strings.TrimSpace(r.PostFormValue("source")), r.PostFormValue("hash") != "", yaml
 	p.AsYaml = yaml != "" && r.PostFormValue("as") == "yaml"
 	typed := typedOf(r)
+	counts := elements(typed, func(list string) int { return atoi(r.PostFormValue("n." + list)) })
+	p.Drafted, p.shownDraft = r.PostFormValue("drafted") != "", draftShown(r.PostFormValue("shown"))
 	step := r.PostFormValue("step")
 	if step == "ask" {
-		return s.ask(w, r, p, typed)
+		return s.ask(w, r, p, typed, counts)
 	}
-	drafted, status, err := s.draft(r.Context(), p)
+	if left, focus, ok := grow(step, typed, counts); ok && p.Drafted {
+		p.fields(left, counts, nil, focus)
+		return s.render(w, r, http.StatusOK, "submit", p)
+	}
+	status, err := s.draft(r.Context(), p)
 	if err != nil {
 		return err
 	}
@@ -171,45 +198,44 @@ func (s *Site) takeSubmit(w http.ResponseWriter, r *http.Request) error {
 		p.Yaml, _ = formText(typed)
 		p.AsYaml = true
 	}
-	list, _ := strings.CutPrefix(step, "more:")
-	p.fields(drafted.Questions, typed, countsOf(r, list), nil)
+	p.fields(typed, counts, nil, "")
 	return s.render(w, r, status, "submit", p)
 }
 
-// draft looks at the source. Where that is refused, or takes too long, the page says so
-// and the form stands without what it would have shown.
-func (s *Site) draft(ctx context.Context, p *submitPage) (app.Drafted, int, error) {
+// draft looks at the source. Where that is refused, or takes too long, the page says so,
+// and the form stands without what it would have shown, or with what it showed before.
+func (s *Site) draft(ctx context.Context, p *submitPage) (int, error) {
 	defer s.drafts.Add(-1)
 	if s.drafts.Add(1) > mostDrafts {
 		p.Problem = &Problem{Message: "other sources are being looked at just now", Hint: "try again in a moment, or ask for the check right away"}
-		return app.Drafted{}, http.StatusServiceUnavailable, nil
+		return http.StatusServiceUnavailable, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, draftTime)
 	defer cancel()
 	d, err := s.service.Draft(limited, p.Source)
 	switch {
 	case err == nil:
-		p.Drafted, p.Source, p.About, p.Known = true, d.Source, d.About, d.Known
-		return d, http.StatusOK, nil
+		p.Drafted, p.Source, p.shownDraft = true, d.Source, shownOf(d)
+		return http.StatusOK, nil
 	case ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded):
 		p.Drafted, p.Slow = true, true
-		return d, http.StatusOK, nil
+		return http.StatusOK, nil
 	}
 	problem, status, ok := problemOf(err)
 	if !ok {
 		failure := report.FailureOf(err)
 		if failure.Code == pipeline.CodeInternal {
-			return d, 0, err
+			return 0, err
 		}
 		// A bucket that does not exist or does not answer is for the submitter to mend.
 		problem, status = &Problem{Message: failure.Message, Hint: failure.Hint}, http.StatusUnprocessableEntity
 	}
 	p.Problem = problem
-	return d, status, nil
+	return status, nil
 }
 
 // ask asks for the check, or shows what is wrong.
-func (s *Site) ask(w http.ResponseWriter, r *http.Request, p *submitPage, typed map[string][]string) error {
+func (s *Site) ask(w http.ResponseWriter, r *http.Request, p *submitPage, typed map[string][]string, counts map[string]int) error {
 	text, lines := p.Yaml, map[string]int(nil)
 	if !p.AsYaml {
 		text, lines = formText(typed)
@@ -230,23 +256,57 @@ func (s *Site) ask(w http.ResponseWriter, r *http.Request, p *submitPage, typed 
 	if p.Faults = faultsOf(problem.Message, lines); len(p.Faults) > 0 {
 		problem.Message = s.words(r).T("submit.faults", len(p.Faults))
 	}
-	p.Drafted = r.PostFormValue("drafted") != ""
 	if p.Drafted {
-		p.fields(questionsShown(r), typed, countsOf(r, ""), p.Faults)
+		p.fields(typed, counts, p.Faults, "")
 	}
 	return s.render(w, r, status, "submit", p)
 }
 
-// questionsShown rebuilds the questions that the form was shown with, from the facts that it
-// names as asked: the source is not looked at again for a slip of the pen.
-func questionsShown(r *http.Request) []report.Question {
-	var out []report.Question
-	for _, name := range r.PostForm["asked"] {
-		if f, _, ok := vocabulary.Find(name); ok && len(out) < 500 {
-			out = append(out, report.Question{Fact: name, Why: vocabulary.FirstSentence(f.Doc), Takes: f.Takes(), Enforced: true})
-		}
+// What a form may send back of what the source showed.
+const (
+	mostShown      = 96 << 10
+	mostShownParts = 300
+)
+
+// shownOf is what a form shows of a source that was looked at.
+func shownOf(d app.Drafted) (out shownDraft) {
+	out.About = d.About
+	for _, k := range d.Known {
+		out.Known = append(out.Known, shownKnown{k.Fact, report.Value(k.Value), k.From})
 	}
+	for _, q := range d.Questions {
+		out.Questions = append(out.Questions, shownQuestion{q.Fact, q.Rules[:min(len(q.Rules), 4)], q.Enforced})
+	}
+	out.bound()
 	return out
+}
+
+// draftShown reads what a form sends back. It comes from the browser and goes nowhere else:
+// what is none of it is left out.
+func draftShown(text string) (out shownDraft) {
+	if len(text) > mostShown || json.Unmarshal([]byte(text), &out) != nil {
+		return shownDraft{}
+	}
+	out.bound()
+	return out
+}
+
+func (d *shownDraft) bound() {
+	d.About = d.About[:min(len(d.About), mostShownParts)]
+	d.Known = d.Known[:min(len(d.Known), mostShownParts)]
+	d.Questions = d.Questions[:min(len(d.Questions), mostShownParts)]
+}
+
+// text writes it for a form to send back, without the known facts where it is too long.
+func (d shownDraft) text() string {
+	b, err := json.Marshal(d)
+	if err == nil && len(b) > mostShown {
+		b, err = json.Marshal(shownDraft{Questions: d.Questions})
+	}
+	if err != nil { // texts always encode
+		panic(err)
+	}
+	return string(b)
 }
 
 // sentYAML returns the submission that was pasted or sent as a file.
@@ -295,22 +355,6 @@ func typedOf(r *http.Request) map[string][]string {
 	return out
 }
 
-// countsOf returns how many elements of each list the form has; one more of the named one.
-func countsOf(r *http.Request, more string) map[string]int {
-	out := map[string]int{}
-	for _, f := range vocabulary.Submission() {
-		if f.Kind != vocabulary.List {
-			continue
-		}
-		n := max(1, atoi(r.PostFormValue("n."+f.Key)))
-		if f.Key == more {
-			n++
-		}
-		out[f.Key] = min(n, mostListElements)
-	}
-	return out
-}
-
 // faultPattern finds line and column in the message of a submission that is wrong.
 var faultPattern = regexp.MustCompile(`(?m)^submission:(\d+):(\d+): (.+)$`)
 
@@ -331,37 +375,53 @@ func faultsOf(message string, lines map[string]int) []submissionFault {
 }
 
 // fields lays the form out: what rules that stop a case ask, what others ask, and all the
-// rest by subject.
-func (p *submitPage) fields(questions []report.Question, typed map[string][]string, counts map[string]int, faults []submissionFault) {
-	b := &formBuilder{typed: typed, counts: counts, faults: map[string]string{}, done: map[string]bool{}}
+// rest by subject. focus names the element that was added, or the list of one that was
+// taken away.
+func (p *submitPage) fields(typed map[string][]string, counts map[string]int, faults []submissionFault, focus string) {
+	b := &formBuilder{typed: typed, counts: counts, faults: map[string]string{}, done: map[string]bool{}, placed: map[string]bool{}, focus: focus}
 	for _, f := range faults {
 		b.faults[f.Fact] = f.Text
 	}
-	p.Asked = b.asked(questions, true)
-	p.Reports = b.asked(questions, false)
+	p.Shown = p.shownDraft.text()
+	p.Asked = b.asked(p.Questions, true)
+	p.Reports = b.asked(p.Questions, false)
 	for _, g := range vocabulary.Submission() {
-		one := formGroup{Key: g.Key, Title: inWords(g.Key), Doc: vocabulary.FirstSentence(g.Doc), List: g.Kind == vocabulary.List}
-		if one.List {
-			n := counts[g.Key]
-			for fact := range typed {
-				if rest, ok := strings.CutPrefix(fact, g.Key+"["); ok {
-					i, _, _ := strings.Cut(rest, "]")
-					n = max(n, atoi(i)+1)
-				}
-			}
-			n = min(max(n, 1), mostListElements)
-			p.Elements = append(p.Elements, listCount{g.Key, n})
-			for i := range n {
-				b.group(&one, vocabulary.Fields(g.Element), g.Key+"["+strconv.Itoa(i)+"]")
-			}
+		one := formGroup{Key: g.Key, Title: inWords(g.Key), Doc: vocabulary.FirstSentence(g.Doc)}
+		if g.Kind == vocabulary.List {
+			b.listed(&one, g.Key, "", g, "")
 		} else {
 			b.group(&one, vocabulary.Fields(g.Element), g.Key)
 		}
-		if len(one.Fields) > 0 || one.List {
-			one.Filled = slices.ContainsFunc(one.Fields, func(f formField) bool { return f.Value != "" || len(f.Values) > 0 || f.Fault != "" })
+		if len(one.Fields) > 0 || len(one.Lists) > 0 {
 			p.Rest = append(p.Rest, one)
 		}
 	}
+	for _, groups := range [][]formGroup{p.Asked, p.Reports, p.Rest} {
+		for i := range groups {
+			groups[i].Filled = groups[i].filled(focus)
+		}
+	}
+	p.ReportsOpen = slices.ContainsFunc(p.Reports, func(g formGroup) bool { return g.Filled })
+	for _, list := range formLists() {
+		p.Elements = append(p.Elements, listCount{list, counts[list]})
+	}
+}
+
+// filled tells whether something of a group is filled in or wrong, or has the focus.
+func (g *formGroup) filled(focus string) bool {
+	fields := g.Fields
+	for _, l := range g.Lists {
+		if list, _, _ := strings.Cut(focus, "["); list == l.Fact {
+			return true
+		}
+		for _, e := range l.Elements {
+			fields = slices.Concat(fields, e.Fields)
+		}
+	}
+	return slices.ContainsFunc(fields, func(f formField) bool {
+		return len(f.Values) > 0 && slices.ContainsFunc(f.Values, func(v string) bool { return v != "" }) || f.Fault != "" ||
+			slices.ContainsFunc(f.Ends, func(end formField) bool { return end.Value != "" || end.Fault != "" })
+	})
 }
 
 type formBuilder struct {
@@ -370,10 +430,14 @@ type formBuilder struct {
 	faults map[string]string
 	// done are the facts that the form has already.
 	done map[string]bool
+	// placed are the lists that it has.
+	placed map[string]bool
+	// focus names what has the focus, see submitPage.fields.
+	focus string
 }
 
 // asked lays out the questions of rules by subject.
-func (b *formBuilder) asked(questions []report.Question, enforced bool) []formGroup {
+func (b *formBuilder) asked(questions []shownQuestion, enforced bool) []formGroup {
 	var out []formGroup
 	for _, q := range questions {
 		fact := firstElement(q.Fact)
@@ -387,18 +451,27 @@ func (b *formBuilder) asked(questions []report.Question, enforced bool) []formGr
 			i = len(out)
 			out = append(out, formGroup{Key: key, Title: inWords(key)})
 		}
-		switch f.Kind {
-		case vocabulary.Group:
+		rules := strings.Join(q.Rules[:min(len(q.Rules), 4)], ", ")
+		list, _, path, within := elementOf(fact)
+		switch {
+		case f.Kind == vocabulary.Group && !within:
 			b.group(&out[i], vocabulary.Fields(f.Element), fact)
-			continue
-		case vocabulary.List:
-			b.group(&out[i], vocabulary.Fields(f.Element), fact+"[0]")
-			continue
+		case f.Kind == vocabulary.List && !within:
+			b.listed(&out[i], fact, "", f, "")
+			for _, l := range out[i].Lists {
+				if l.Fact == fact {
+					l.Rules = rules
+				}
+			}
+		case within:
+			b.listed(&out[i], list, strings.TrimPrefix(path, "."), f, rules)
+		default:
+			field := b.field(f, fact)
+			field.Rules = rules
+			out[i].Fields = append(out[i].Fields, field)
 		}
-		field := b.field(f, fact)
-		field.Rules = strings.Join(q.Rules[:min(len(q.Rules), 4)], ", ")
-		out[i].Fields = append(out[i].Fields, field)
 	}
+	out = slices.DeleteFunc(out, func(g formGroup) bool { return len(g.Fields) == 0 && len(g.Lists) == 0 })
 	return out
 }
 
@@ -410,7 +483,7 @@ func (b *formBuilder) group(g *formGroup, fields []vocabulary.Field, above strin
 		case f.Kind == vocabulary.Group:
 			b.group(g, vocabulary.Fields(f.Element), fact)
 		case f.Kind == vocabulary.List:
-			b.group(g, vocabulary.Fields(f.Element), fact+"[0]")
+			b.listed(g, fact, "", f, "")
 		case f.Kind != vocabulary.Counts && !b.done[fact]:
 			g.Fields = append(g.Fields, b.field(f, fact))
 		}
@@ -420,11 +493,13 @@ func (b *formBuilder) group(g *formGroup, fields []vocabulary.Field, above strin
 func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 	b.done[fact] = true
 	_, label, _ := strings.Cut(fact, ".")
+	_, _, path, within := elementOf(fact)
+	if within {
+		label = strings.TrimPrefix(path, ".")
+	}
 	one := formField{Fact: fact, ID: "f-" + anchorOf(fact), Label: inWords(label), Why: vocabulary.FirstSentence(f.Doc), Words: f.Words, Fault: b.faults[fact], Kind: "text"}
-	if i := strings.IndexByte(fact, '['); i >= 0 {
-		if n := atoi(strings.TrimSuffix(fact[i+1:strings.IndexByte(fact, ']')], "]")); n > 0 {
-			one.Label += " (" + strconv.Itoa(n+1) + ")"
-		}
+	if within && strings.HasPrefix(fact, b.focus+".") && f.Kind != vocabulary.Range && (f.Kind != vocabulary.Texts || f.Words == nil) {
+		one.Focus, b.focus = true, ""
 	}
 	// What a choice shows, and that a text is a text, need not be said.
 	if f.Kind != vocabulary.Flag && f.Words == nil && (f.Kind != vocabulary.Text || f.Is != "") {
@@ -467,7 +542,7 @@ func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 
 // inWords writes the key of a fact as words.
 func inWords(key string) string {
-	text := strings.NewReplacer("_", " ", "[0]", "", ".", ": ").Replace(key)
+	text := strings.NewReplacer("_", " ", ".", ": ").Replace(key)
 	return upper(text)
 }
 

@@ -1,6 +1,7 @@
 package webui_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -62,17 +63,14 @@ func TestSubmit_AsksWhatTheModelDoesNotShow(t *testing.T) {
 	})
 	require.Greater(t, len(names), 150)
 
-	more := d.post(sue, "/submit", url.Values{"source": {source}, "step": {"more:bases"}, "f.destination.country": {"DE"}, "n.bases": {"1"}})
-	require.Len(t, more.all("input", "name", "f.bases[1].id"), 1)
-	require.Equal(t, "DE", attr(more.all("input", "name", "f.destination.country")[0], "value"))
-
 	written := d.post(sue, "/submit", url.Values{"source": {source}, "step": {"yaml"}, "f.destination.country": {"DE"}})
 	require.Contains(t, written.all("textarea", "name", "submission")[0].FirstChild.Data, `country: "DE"`)
 
 	wrong := d.post(sue, "/submit", url.Values{"source": {source}, "step": {"ask"}, "drafted": {"1"}, "f.destination.country": {"Germany"}, "f.recipient.country": {"Gaul"},
-		"asked": {"destination.country"}})
+		"shown": {`{"Questions":[{"Fact":"destination.country","Rules":["R-1"],"Enforced":true}]}`}})
 	require.Equal(t, http.StatusUnprocessableEntity, wrong.status)
 	require.Contains(t, wrong.main(), "things are wrong with what was declared")
+	require.Contains(t, wrong.main(), "Asked by R-1.", "what the source showed is still there")
 	require.Equal(t, "true", attr(wrong.all("input", "name", "f.destination.country")[0], "aria-invalid"))
 	require.Equal(t, "Germany", attr(wrong.all("input", "name", "f.destination.country")[0], "value"))
 	words := d.post(sue, "/submit", url.Values{"source": {source}, "step": {"ask"}, "drafted": {"1"}, "f.model.parameters": {"many"}})
@@ -83,6 +81,134 @@ func TestSubmit_AsksWhatTheModelDoesNotShow(t *testing.T) {
 	declared, err := d.service.Queue.DB.CheckSubmission(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, "DE", *declared.Destination.Country)
+}
+
+// fill returns what a browser would send of a form, with some fields typed into.
+func fill(a answer, step string, typed url.Values) url.Values {
+	out := url.Values{"step": {step}}
+	for _, element := range []string{"input", "select", "textarea"} {
+		for _, n := range a.all(element, "", "") {
+			if name := attr(n, "name"); name != "" && element == "input" && attr(n, "type") != "checkbox" {
+				out.Set(name, attr(n, "value"))
+			} else if name != "" && element == "textarea" && n.FirstChild != nil {
+				out.Set(name, n.FirstChild.Data)
+			}
+		}
+	}
+	for name, values := range typed {
+		out[name] = values
+	}
+	return out
+}
+
+func TestSubmit_AddsAndRemovesElementsOfLists(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	sue := d.person("sue", pipeline.RoleSubmitter)
+	source := d.lay(large, "m")
+	value := func(a answer, fact string) string {
+		t.Helper()
+		found := a.all("input", "name", "f."+fact)
+		require.Len(t, found, 1, fact)
+		return attr(found[0], "value")
+	}
+	buttons := func(a answer, step string) int { return len(a.all("button", "value", step)) }
+	first := d.post(sue, "/submit", url.Values{"source": {source}, "step": {"draft"}})
+	for _, list := range []string{"datasets", "bases", "intermediaries", "documents", "training.hardware"} {
+		require.NotZero(t, buttons(first, "more:"+list), list)
+		require.Zero(t, buttons(first, "drop:"+list+"[0]"), "%s: there is no other", list)
+	}
+
+	// The source is not looked at again: it may be gone, and what it showed stands.
+	typed := url.Values{"source": {filepath.Join(d.folder, "gone")}, "f.training.hardware[0].location": {"DE"}, "f.destination.country": {"FR"}, "f.datasets[0].license": {"mit"}}
+	two := d.post(sue, "/submit", fill(first, "more:training.hardware", typed))
+	require.Equal(t, http.StatusOK, two.status, two.body)
+	require.Contains(t, two.main(), "828,375,040")
+	require.Contains(t, two.main(), "What the rules ask")
+	require.Equal(t, "DE", value(two, "training.hardware[0].location"))
+	require.Equal(t, "FR", value(two, "destination.country"))
+	require.Equal(t, "mit", value(two, "datasets[0].license"))
+	require.Empty(t, value(two, "training.hardware[1].location"))
+	focus := two.all("input", "autofocus", "")
+	require.Len(t, focus, 1)
+	require.Contains(t, attr(focus[0], "name"), "f.training.hardware[1].")
+	ids := map[string]bool{}
+	each(two.doc, func(n *html.Node) {
+		if id := attr(n, "id"); id != "" {
+			require.False(t, ids[id], "the id %s is there twice", id)
+			ids[id] = true
+		}
+	})
+
+	three := d.post(sue, "/submit", fill(two, "more:training.hardware", url.Values{"f.training.hardware[1].location": {"FR"}}))
+	three = d.post(sue, "/submit", fill(three, "more:datasets", url.Values{"f.training.hardware[2].location": {"IT"}}))
+	require.Equal(t, "IT", value(three, "training.hardware[2].location"))
+	require.Empty(t, value(three, "datasets[1].license"))
+
+	less := d.post(sue, "/submit", fill(three, "drop:training.hardware[1]", url.Values{"f.datasets[1].license": {"apache-2.0"}}))
+	require.Equal(t, "DE", value(less, "training.hardware[0].location"))
+	require.Equal(t, "IT", value(less, "training.hardware[1].location"), "what stood behind moves up")
+	require.Empty(t, less.all("input", "name", "f.training.hardware[2].location"))
+	require.Equal(t, "apache-2.0", value(less, "datasets[1].license"))
+	require.Len(t, less.all("button", "autofocus", ""), 1)
+
+	// What is wrong shows at its element.
+	wrong := d.post(sue, "/submit", fill(less, "ask", url.Values{"f.training.hardware[1].location": {"Italy"}}))
+	require.Equal(t, http.StatusUnprocessableEntity, wrong.status)
+	require.Equal(t, "true", attr(wrong.all("input", "name", "f.training.hardware[1].location")[0], "aria-invalid"))
+	require.Empty(t, attr(wrong.all("input", "name", "f.training.hardware[0].location")[0], "aria-invalid"))
+	require.Len(t, wrong.all("a", "href", "#f-training-hardware-1--location"), 1)
+	require.Len(t, wrong.all("input", "id", "f-training-hardware-1--location"), 1)
+
+	id := checkID(t, d.post(sue, "/submit", fill(less, "ask", url.Values{"source": {source}})))
+	declared, err := d.service.Queue.DB.CheckSubmission(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, declared.Training.Hardware, 2)
+	require.Equal(t, "IT", *declared.Training.Hardware[1].Location)
+	require.Len(t, declared.Datasets, 2)
+	require.Equal(t, "apache-2.0", *declared.Datasets[1].License)
+}
+
+func TestSubmit_ListsAreBounded(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	sue := d.person("sue", pipeline.RoleSubmitter)
+	hardware := func(a answer) (n int) {
+		for i := range 60 {
+			n += len(a.all("input", "name", fmt.Sprintf("f.training.hardware[%d].location", i)))
+		}
+		return n
+	}
+	tests := []struct {
+		name, step string
+		typed      url.Values
+		want       int
+	}{
+		{"the last that has room", "more:training.hardware", url.Values{"n.training.hardware": {"49"}}, 50},
+		{"one too many", "more:training.hardware", url.Values{"n.training.hardware": {"50"}}, 50},
+		{"a number without end", "more:training.hardware", url.Values{"n.training.hardware": {"999999999"}}, 50},
+		{"a field without end", "more:training.hardware", url.Values{"f.training.hardware[999999999].location": {"DE"}}, 50},
+		{"a number that is none", "more:datasets", url.Values{"n.training.hardware": {"-4"}}, 1},
+		{"the only one is emptied", "drop:training.hardware[0]", url.Values{"f.training.hardware[0].location": {"DE"}}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.typed.Set("step", tt.step)
+			tt.typed.Set("drafted", "1")
+			a := d.post(sue, "/submit", tt.typed)
+			require.Equal(t, http.StatusOK, a.status)
+			require.Equal(t, tt.want, hardware(a))
+			require.Equal(t, tt.want == 50, len(a.all("button", "value", "more:training.hardware")) == 0)
+			require.Equal(t, tt.want == 50, strings.Contains(a.main(), "The form has room for 50 of these"))
+			require.NotContains(t, a.body, `value="DE"`)
+		})
+	}
+	// Names that no button has look at the source like any other step.
+	for _, step := range []string{"more:nothing", "more:training", "drop:datasets", "drop:datasets[1]", "drop:datasets[-1]", "drop:datasets[x]", "drop:nothing[0]"} {
+		a := d.post(sue, "/submit", url.Values{"step": {step}, "drafted": {"1"}, "source": {"nowhere://x"}, "f.destination.country": {"FR"}})
+		require.Equal(t, http.StatusUnprocessableEntity, a.status, step)
+		require.Equal(t, "FR", attr(a.all("input", "name", "f.destination.country")[0], "value"), "nothing is lost where the source cannot be looked at")
+	}
 }
 
 func TestSubmit_AFileTakesThePlaceOfTheForm(t *testing.T) {

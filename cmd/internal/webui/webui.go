@@ -75,7 +75,6 @@ type Site struct {
 	static    assets
 	packs     packCache
 	pages     pageSet
-	layers    layerCache
 	// drafts counts the sources that are looked at for the form of a check.
 	drafts atomic.Int32
 }
