@@ -82,7 +82,7 @@ func TestCase_SaysWhatThereIsToDecideOn(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.status)
 	said := page.main()
 	for _, want := range []string{
-		"Review", "A person must decide.", "rule SEED-01 matched", "Submitted by sue", "70,553,706,496", "all of it lies above the line of SEED-01 at 10,000,000,000",
+		"Review", "A person must decide: 70,553,706,496 parameters; SEED-01", "Model of more than ten billion parameters ) matched; seed-article", "cannot be decided without data.legal_basis", "and 10 more. Open", "and 5 more places", "Submitted by sue", "70,553,706,496", "all of it lies above the line of SEED-01 at 10,000,000,000",
 		"The config agrees with the tensors.", "params.effective_lower", "measured", "model-00001-of-00030.safetensors", "meta-llama/Llama-3", "not on record", "c4",
 		"By layer, 80 layers", "embedding", "BF16", "the bytes were not hashed", "will be bound to the store", "one more reviewer", "Packs that only report",
 	} {

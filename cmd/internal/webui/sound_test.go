@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
+	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
 )
 
@@ -40,6 +41,36 @@ func TestEveryPageIsSound(t *testing.T) {
 			requireInert(t, page, path)
 			requireSound(t, page, path)
 		}
+	}
+}
+
+// What a page in Chinese says in English is marked as English, for those who hear it, or is
+// a name.
+func TestChinesePagesMarkWhatIsEnglish(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	llama := d.weigh("llama-3-70b", "llama-3-70b", "sam", app.Run{})
+	rita := d.person("rita", pipeline.RoleReviewer, pipeline.RoleAuditor)
+	words, command := regexp.MustCompile(`[A-Za-z]+ [a-z]+ [a-z]+`), regexp.MustCompile(`“weighbridge [a-z ]+”`)
+	for _, path := range append(pagesOf(llama), "/cases/"+llama.ID.String()+"/file") {
+		page := d.get(rita, path, "Cookie", "weighbridge-language=zh-Hans")
+		var look func(n *html.Node, lang string)
+		look = func(n *html.Node, lang string) {
+			if own := attr(n, "lang"); own != "" {
+				lang = own
+			}
+			switch n.Data {
+			case "code", "pre", "bdi", "style", "textarea", "title":
+				return
+			}
+			if n.Type == html.TextNode && lang == "zh-Hans" {
+				require.NotRegexp(t, words, command.ReplaceAllString(strings.Join(strings.Fields(n.Data), " "), ""), "%s", path)
+			}
+			for c := n.FirstChild; c != nil; c = c.NextSibling {
+				look(c, lang)
+			}
+		}
+		look(page.doc, "")
 	}
 }
 
