@@ -81,12 +81,13 @@ rules:
 // openDesk serves a desk on loopback, over a bucket with these models.
 func openDesk(t *testing.T, models ...string) *desk {
 	t.Helper()
-	return openDeskAt(t, time.Now, []string{twoPack}, models...)
+	return openDeskAt(t, time.Now, []string{twoPack}, nil, models...)
 }
 
-// openDeskAt serves a desk with a clock and with packs beside those that ship. It takes the word of this machine on the client's
+// openDeskAt serves a desk with a clock, with packs beside those that ship, and with
+// receivers of notices. It takes the word of this machine on the client's
 // address.
-func openDeskAt(t *testing.T, now func() time.Time, packs []string, models ...string) *desk {
+func openDeskAt(t *testing.T, now func() time.Time, packs []string, notices []config.Notice, models ...string) *desk {
 	t.Helper()
 	d := &desk{t: t, models: t.TempDir(), provider: accesstest.Start(t), logs: &syncBuffer{}}
 	for _, name := range models {
@@ -112,7 +113,7 @@ func openDeskAt(t *testing.T, now func() time.Time, packs []string, models ...st
 	d.provider.Redirects(url + "/sign-in/callback")
 	settings := config.Settings{DB: filepath.Join(folder, "queue.db"), Rules: config.Rules{Files: files},
 		S3: s3.Options{Endpoint: bucket.URL(), Region: bucket.Region(), AccessKeyID: bucket.AccessKeyID(), SecretAccessKey: bucket.SecretAccessKey()},
-		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"},
+		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"}, Notices: notices,
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 			SignIn:         config.SignIn{Issuer: d.provider.Issuer, ClientID: accesstest.ClientID, ClientSecret: accesstest.ClientSecret}}}
 	d.Desk, err = serve.Open(t.Context(), serve.Options{Settings: settings, Now: now, Signer: d.key,
@@ -432,7 +433,7 @@ func TestBrowser_EveryPage(t *testing.T) {
 	p.sound("sign-in")
 	p.signIn("olga")
 	pages := map[string]string{"queue": "/queue?view=all", "case": "/cases/" + id, "object": "/cases/" + id + "/object?path=config.json", "case-file": "/cases/" + id + "/file",
-		"submit": "/submit", "checks": "/checks", "packs": "/packs", "pack": "/packs/seed-article", "audit": "/audit", "overview": "/overview",
+		"submit": "/submit?case=" + id, "checks": "/checks", "packs": "/packs", "pack": "/packs/seed-article", "audit": "/audit", "overview": "/overview",
 		"exceptions": "/exceptions", "tokens": "/tokens", "notices": "/notices", "missing": "/cases/nothing"}
 	for _, language := range []string{"en", "zh-Hans"} {
 		p.open("/queue")
@@ -441,13 +442,18 @@ func TestBrowser_EveryPage(t *testing.T) {
 			for _, width := range []int64{1280, 360} {
 				p.do(chromedp.EmulateViewport(width, 900))
 				p.open(pages[name])
+				if name == "submit" { // with what the model shows of itself, and the questions
+					p.send("button[value=draft]")
+				}
 				require.Equal(t, language, eval[string](p, "document.documentElement.lang"), name)
 				if width == 1280 && language == "en" {
 					if name == "case-file" {
 						p.unboxed(pages[name])
 					}
 					p.sound(name)
-					p.open(pages[name])
+					if name == "case-file" {
+						p.open(pages[name])
+					}
 				}
 				out := eval[int64](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
 				require.LessOrEqual(t, out, int64(1), "%s sticks out at a width of %d", name, width)

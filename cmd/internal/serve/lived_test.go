@@ -1,8 +1,12 @@
 package serve_test
 
 import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"weighbridge/cmd/internal/config"
 	"weighbridge/fixtures"
 	"weighbridge/pipeline"
 )
@@ -102,7 +107,11 @@ func lived(t *testing.T) (d *desk, most, hostile string) {
 	t.Helper()
 	p := &past{cases: map[string]uuid.UUID{}}
 	p.ago(29)
-	p.desk = openDeskAt(t, p.Now, []string{twoPack, sizePack})
+	told := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(told.Close)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))), 0o600))
+	p.desk = openDeskAt(t, p.Now, []string{twoPack, sizePack}, []config.Notice{{Name: "chat", URL: told.URL, SecretFiles: []string{secret}, AllowPrivate: true}})
 	ctx, queue := t.Context(), p.Service.Queue
 	rita, ravi, lena := person("rita", pipeline.RoleReviewer), person("ravi", pipeline.RoleReviewer), person("lena", pipeline.RoleLegal)
 	const day = 24 * time.Hour
@@ -174,7 +183,17 @@ func lived(t *testing.T) (d *desk, most, hostile string) {
 	require.Len(t, states, len(pipeline.States()), "there is a case in every state: %v", states)
 	require.Len(t, verdicts, 4, "and with every verdict: %v", verdicts)
 	admin := p.signedIn("ada")
-	p.token(admin, "", "admin")
-	p.token(admin, "ci", "submitter")
+	for _, asked := range []map[string]any{
+		{"label": "the gate of the release pipeline", "machine": "ci-publish", "roles": []string{"submitter"}, "days": 90},
+		{"label": "copies of the audit log", "machine": "archive", "roles": []string{"auditor"}, "days": 365},
+		{"label": "command line", "roles": []string{"admin"}, "days": 7},
+	} {
+		out := p.say(call{method: http.MethodPost, path: "/api/v1/tokens", browser: admin, media: "application/json", header: http.Header{"Origin": {p.URL}}, body: inJSON(t, asked)})
+		require.Equal(t, http.StatusCreated, out.status, out.body)
+	}
+	require.Eventually(t, func() bool {
+		told, err := queue.DB.Deliveries(ctx, "", 100)
+		return err == nil && len(told) > 5 && !slices.ContainsFunc(told, func(n pipeline.Delivery) bool { return n.State == pipeline.DeliveryWaiting })
+	}, pageTime, 50*time.Millisecond)
 	return p.desk, p.cases["research/llama-3-70b"].String(), p.cases["chat/llama-2-70b-gptq"].String()
 }

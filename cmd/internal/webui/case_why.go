@@ -75,7 +75,10 @@ func whyOf(r *pipeline.Report) whyView {
 }
 
 func whyRuleOf(f *pipeline.Finding) whyRule {
-	one := whyRule{Name: cmp.Or(f.Rule, f.Pack), Title: f.Title, Anchor: findingAnchor(f)}
+	one := whyRule{Name: cmp.Or(f.Rule, f.Pack), Anchor: findingAnchor(f)}
+	if f.Rule != "" {
+		one.Title = f.Title
+	}
 	if f.Outcome == pipeline.OutcomeMatched {
 		return one
 	}

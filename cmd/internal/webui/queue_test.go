@@ -56,7 +56,7 @@ func TestQueueShowsWhatNeedsWhom(t *testing.T) {
 	stopped := page.all("small", "class", "stopped")
 	require.Len(t, stopped, 3)
 	for _, row := range stopped {
-		require.Equal(t, "Matched: SEED-01 ; Cannot be decided: seed-article", text(row))
+		require.Equal(t, "Matched: SEED-01 ; undecided: seed-article", text(row))
 	}
 
 	require.Equal(t, []string{hrefOf(llama), hrefOf(mixtral)}, d.get(both, "/queue").links(), "one's own submission never needs oneself")

@@ -89,9 +89,14 @@ func (s *Site) functions(w *Words) template.FuncMap {
 			return report.Clean(string(role))
 		},
 		// text makes what cannot be seen in a text from elsewhere visible.
-		"text":   cleanText,
-		"count":  func(n any) string { return w.write(n) },
-		"size":   report.Size,
+		"text":  cleanText,
+		"count": func(n any) string { return w.write(n) },
+		"size": func(n int64) string {
+			if n < 1000 {
+				return w.T("case.object.bytes", n)
+			}
+			return report.Size(n)
+		},
 		"iso":    func(t any) string { return at(t).Format(time.RFC3339) },
 		"date":   func(t any) string { return w.Date(at(t)) },
 		"minute": func(t any) string { return w.Minute(at(t)) },
