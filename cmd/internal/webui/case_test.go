@@ -13,12 +13,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
 	"weighbridge/cmd/internal/access"
 	"weighbridge/cmd/internal/app"
+	"weighbridge/cmd/internal/webui"
 	"weighbridge/fixtures"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/attest"
@@ -535,4 +537,27 @@ func TestCase_ASignedApprovalIsShownAndGoesIntoTheFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, file.body, string(kept[0].Digest))
 	require.Contains(t, file.body, "payloadType")
+}
+
+// A label of the drawing has room at the narrowest width, however many rules share a line.
+func TestWeight_TheLabelOfALine(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		at    int64
+		rules []string
+		want  []string
+	}{
+		"One":      {10_000_000_000, []string{"SEED-01"}, []string{"10B · SEED-01"}},
+		"Two":      {10_000_000_000, []string{"SEED-01", "TWO-01"}, []string{"10B · SEED-01, TWO-01"}},
+		"TwoLines": {10_000_000_000, []string{"SEED-01", "TWO-01", "HOUSE-04"}, []string{"10B · SEED-01, TWO-01,", "HOUSE-04"}},
+		"Many":     {9_999_999_999, []string{"SEED-01", "TWO-01", "HOUSE-04", "EAR-4E091", "EU-GPAI", "KR-1"}, []string{"10B · SEED-01, TWO-01,", "HOUSE-04, EAR-4E091, +2"}},
+		"LongName": {6_750_000_000, []string{"A-RULE-WITH-A-VERY-LONG-NAME", "B"}, []string{"6.75B ·", "A-RULE-WITH-A-VER…, B"}},
+		"Small":    {500, []string{"S"}, []string{"500 · S"}},
+	} {
+		got := webui.LineLabel(test.at, test.rules...)
+		require.Equal(t, test.want, got, name)
+		for _, line := range got {
+			require.LessOrEqual(t, utf8.RuneCountInString(line), 26, name)
+		}
+	}
 }

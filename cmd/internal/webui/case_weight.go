@@ -83,7 +83,9 @@ type labelLine struct {
 func labelOf(l app.WeightLine) []string {
 	out := []string{rounded(l.At) + " ·"}
 	for i, rule := range l.Rules {
-		rule = report.Shown(rule, labelWide-8)
+		if name := []rune(report.Shown(rule, 200)); len(name) > labelWide-8 {
+			rule = string(name[:labelWide-9]) + "…"
+		}
 		rest := len(l.Rules) - i
 		if i < len(l.Rules)-1 {
 			rule += ","
@@ -93,7 +95,7 @@ func labelOf(l app.WeightLine) []string {
 		switch {
 		case len(out) == 1 && wide > labelWide:
 			out = append(out, rule)
-		case wide+len(" +99") > labelWide && rest > 1, wide > labelWide:
+		case len(out) == 2 && (wide > labelWide || rest > 1 && wide+len(" +99") > labelWide):
 			*last += " +" + strconv.Itoa(rest)
 			return out
 		default:

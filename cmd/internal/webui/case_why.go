@@ -2,6 +2,7 @@ package webui
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"weighbridge/pipeline"
@@ -68,10 +69,19 @@ func whyOf(r *pipeline.Report) whyView {
 		}
 		*list = append(*list, whyRuleOf(f))
 	}
-	if n := len(r.Reasons); n > 0 {
-		v.Found, v.MoreFound = strings.TrimSuffix(report.Shown(r.Reasons[0], 300), "."), n-1
+	if found := beside(r); len(found) > 0 {
+		v.Found, v.MoreFound = strings.TrimSuffix(report.Shown(found[0], 300), "."), len(found)-1
 	}
 	return v
+}
+
+// beside returns the reasons of a verdict that are not those of a rule, which is named
+// already.
+func beside(r *pipeline.Report) []string {
+	_, read := pipeline.Conclude(nil, r.Inspections, &r.Facts)
+	_, all := pipeline.Conclude(r.Findings, r.Inspections, &r.Facts)
+	ruled := all[len(read):]
+	return slices.DeleteFunc(slices.Clone(r.Reasons), func(reason string) bool { return slices.Contains(ruled, reason) })
 }
 
 func whyRuleOf(f *pipeline.Finding) whyRule {

@@ -80,7 +80,7 @@ func (s *Site) functions(w *Words) template.FuncMap {
 		// than text.
 		"pieces": w.pieces,
 		// lacking says who must still approve, takes what the answer to a question may be.
-		"lacking": w.lacking, "takes": w.takes,
+		"lacking": w.lacking, "takes": w.takes, "sentence": upper,
 		// role is a role of the desk in words; offices are names of their own.
 		"role": func(role pipeline.ActorRole) string {
 			if slices.Contains(pipeline.DeskRoles(), role) {
