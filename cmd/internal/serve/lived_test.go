@@ -113,6 +113,11 @@ func lived(t *testing.T) (d *desk, most, hostile string) {
 	require.NoError(t, os.WriteFile(secret, []byte("whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))), 0o600))
 	p.desk = openDeskAt(t, p.Now, []string{twoPack, sizePack}, []config.Notice{{Name: "chat", URL: told.URL, SecretFiles: []string{secret}, AllowPrivate: true}})
 	ctx, queue := t.Context(), p.Service.Queue
+	// A new receiver is told of what happens from then on.
+	require.Eventually(t, func() bool {
+		_, known, err := queue.DB.NoticeCursor(ctx, "chat")
+		return err == nil && known
+	}, pageTime, 50*time.Millisecond)
 	rita, ravi, lena := person("rita", pipeline.RoleReviewer), person("ravi", pipeline.RoleReviewer), person("lena", pipeline.RoleLegal)
 	const day = 24 * time.Hour
 	for _, e := range []pipeline.Exception{

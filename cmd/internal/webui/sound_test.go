@@ -87,6 +87,10 @@ func requireSound(t *testing.T, page answer, path string) {
 			require.False(t, ids[id], "%s: the id %s is there twice", path, id)
 			ids[id] = true
 		}
+		if n.Data == "time" {
+			require.Regexp(t, `\d\d:\d\d:\d\d UTC$`, attr(n, "title"), "%s: a time is told exactly", path)
+			require.Regexp(t, `^\d{4}-.*Z$`, attr(n, "datetime"), path)
+		}
 		if n.Data == "label" && attr(n, "for") != "" {
 			labelled[attr(n, "for")] = true
 		}
