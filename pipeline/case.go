@@ -258,6 +258,34 @@ type QueueCounter interface {
 	Causes(ctx context.Context, limit int) ([]CauseCount, error)
 }
 
+// CaseRules are the enforced rules of effect block or review that bear on a case.
+type CaseRules struct {
+	// First are the weightiest: what matched before what could not be decided, and what
+	// blocks before what asks for review.
+	First []BearingRule `json:"first"`
+	// Count is how many there are.
+	Count int64 `json:"count"`
+}
+
+// BearingRule is a rule that matched on a case, or could not be decided.
+type BearingRule struct {
+	Pack string `json:"pack"`
+	// Rule is "" for a pack of which it cannot be decided whether it applies.
+	Rule    string  `json:"rule"`
+	Outcome Outcome `json:"outcome"`
+}
+
+// CaseRulesMax is of how many cases the rules are read at once.
+const CaseRulesMax = 1000
+
+// RuleLister tells why cases are in the queue without reading their reports.
+type RuleLister interface {
+	// CaseRules returns the rules of the current reports of these cases, at most a number
+	// of each. Cases without a rule are left out, and so are ids that are no case. It
+	// returns an error that matches [ErrUsage] where more than [CaseRulesMax] are named.
+	CaseRules(ctx context.Context, ids []uuid.UUID, most int) (map[uuid.UUID]CaseRules, error)
+}
+
 // CasePage is one page of the queue.
 type CasePage struct {
 	Items []Case `json:"items"`

@@ -42,9 +42,6 @@ func Parts(r *pipeline.Report, ids ...string) ([]Part, error) {
 // Style is the style of the page that [HTML] writes.
 func Style() string { return pageStyle }
 
-// Because says in a sentence without its end what a verdict rests on, the rules by name.
-func Because(r *pipeline.Report) string { return because(r, func(s string) string { return s }) }
-
 // Weight says a number of parameters as an interval, in words.
 func Weight(p pipeline.Params) string { return weight(p) }
 

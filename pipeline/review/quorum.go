@@ -72,18 +72,45 @@ func Approvals(f pipeline.CaseFile, at time.Time) []pipeline.Decision {
 	return out
 }
 
-// Lacking says who must still approve a case at a time before its quorum is reached and
-// every office has signed, as in "one more reviewer", and returns "" where nobody must.
-func Lacking(f pipeline.CaseFile, at time.Time) string {
+// Shortfall is who must still approve a case. Its zero value is nobody.
+type Shortfall struct {
+	// People is how many votes are needed, apart from the offices.
+	People int
+	// Legal is true where one of them must come from somebody with the role legal.
+	Legal bool
+	// Offices are those that must each sign, with one of these votes or another.
+	Offices []string
+}
+
+// ShortfallOf tells who must still approve a case at a time before its quorum is reached
+// and every office has signed.
+func ShortfallOf(f pipeline.CaseFile, at time.Time) Shortfall {
 	votes := Approvals(f, at)
-	people, offices := lackingPeople(f.Case, votes), lackingOffices(f.Case, votes)
+	out := Shortfall{Offices: lackingOffices(f.Case, votes)}
+	need := strength(f.Case.Quorum)
+	if twoAtLeast(f.Case.Verdict) {
+		need = max(need, 2)
+	}
+	out.Legal = need > 2 && !slices.ContainsFunc(votes, func(v pipeline.Decision) bool { return v.Actor.Has(pipeline.RoleLegal) })
+	out.People = max(0, need-len(votes))
+	if out.Legal {
+		out.People = max(1, out.People)
+	}
+	return out
+}
+
+// Lacking says who must still approve a case at a time, as in "one more reviewer", and
+// returns "" where nobody must.
+func Lacking(f pipeline.CaseFile, at time.Time) string {
+	short := ShortfallOf(f, at)
+	people := short.people()
 	switch {
-	case len(offices) == 0:
+	case len(short.Offices) == 0:
 		return people
 	case people == "":
-		return "somebody for " + officeList(offices)
+		return "somebody for " + officeList(short.Offices)
 	default:
-		return people + ", among them somebody for " + officeList(offices)
+		return people + ", among them somebody for " + officeList(short.Offices)
 	}
 }
 
@@ -107,28 +134,19 @@ func lackingOffices(c pipeline.Case, votes []pipeline.Decision) []string {
 	return out
 }
 
-// lackingPeople says whom the quorum still needs.
-func lackingPeople(c pipeline.Case, votes []pipeline.Decision) string {
-	need := strength(c.Quorum)
-	if twoAtLeast(c.Verdict) {
-		need = max(need, 2)
-	}
-	legal := need < 3
-	for _, v := range votes {
-		legal = legal || v.Actor.Has(pipeline.RoleLegal)
-	}
-	missing := need - len(votes)
+// people says whom the quorum still needs.
+func (s Shortfall) people() string {
 	switch {
-	case missing <= 0 && legal:
+	case s.People == 0:
 		return ""
-	case missing <= 1 && !legal:
+	case s.People == 1 && s.Legal:
 		return "one more person, with the role legal"
-	case missing == 1:
+	case s.People == 1:
 		return "one more reviewer"
-	case missing == 2 && legal:
-		return "two more reviewers"
-	case missing == 2:
+	case s.People == 2 && s.Legal:
 		return "one more reviewer and one person with the role legal"
+	case s.People == 2:
+		return "two more reviewers"
 	default:
 		return "two reviewers and one person with the role legal"
 	}

@@ -41,6 +41,7 @@ var (
 	_ pipeline.ReplyBook         = (*DB)(nil)
 	_ pipeline.CheckBook         = (*DB)(nil)
 	_ pipeline.QueueCounter      = (*DB)(nil)
+	_ pipeline.RuleLister        = (*DB)(nil)
 	_ pipeline.ExceptionBook     = (*DB)(nil)
 	_ pipeline.NoticeBook        = (*DB)(nil)
 )

@@ -111,6 +111,51 @@ func (db *DB) CountCases(ctx context.Context, filter pipeline.CaseFilter, limit 
 	return count, err
 }
 
+// CaseRules implements [pipeline.RuleLister]. A rule over a list that came to several
+// findings is named once, and as matched where one of them matched.
+func (db *DB) CaseRules(ctx context.Context, ids []uuid.UUID, most int) (map[uuid.UUID]pipeline.CaseRules, error) {
+	out := map[uuid.UUID]pipeline.CaseRules{}
+	switch {
+	case len(ids) > pipeline.CaseRulesMax:
+		return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: fmt.Sprintf("the rules of %d cases are too many to read at once", len(ids)), Hint: fmt.Sprintf("name at most %d", pipeline.CaseRulesMax)}
+	case len(ids) == 0:
+		return out, nil
+	}
+	args := []any{most}
+	places := make([]string, len(ids))
+	for i, id := range ids {
+		args = append(args, id.String())
+		places[i] = "?" + strconv.Itoa(len(args))
+	}
+	query := `SELECT case_id, pack, rule, outcome, total FROM (
+  SELECT case_id, pack, rule, outcome, COUNT(*) OVER (PARTITION BY case_id) AS total,
+    ROW_NUMBER() OVER (PARTITION BY case_id ORDER BY outcome, weight, rule, pack) AS place
+  FROM (
+    SELECT findings.case_id AS case_id, pack, rule, MIN(outcome) AS outcome, MIN(CASE effect WHEN 'block' THEN 0 ELSE 1 END) AS weight
+    FROM findings JOIN cases ON cases.id = findings.case_id AND cases.report = findings.report
+    WHERE cases.id IN (` + strings.Join(places, ", ") + `) AND mode = 'enforce' AND effect IN ('block', 'review') AND ` + counting + `
+    GROUP BY findings.case_id, pack, rule) AS bearing) AS ranked
+WHERE place <= ?1 ORDER BY case_id, place`
+	err := db.read(ctx, "list the rules of cases", func(_ *queries.Queries, t *sql.Tx) (err error) {
+		rows, err := t.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		for rows.Next() {
+			var id uuid.UUID
+			var one pipeline.BearingRule
+			var count int64
+			if err := rows.Scan(&id, &one.Pack, &one.Rule, &one.Outcome, &count); err != nil {
+				return err
+			}
+			out[id] = pipeline.CaseRules{First: append(out[id].First, one), Count: count}
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
 // search finds the cases that a filter chooses. Which index it walks through depends on
 // how many cases each part of the filter chooses by itself: where one chooses few, those
 // are read and sorted; else cases are read in the order of the page until it is full.

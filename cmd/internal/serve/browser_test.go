@@ -81,12 +81,13 @@ rules:
 // openDesk serves a desk on loopback, over a bucket with these models.
 func openDesk(t *testing.T, models ...string) *desk {
 	t.Helper()
-	return openDeskAt(t, time.Now, models...)
+	return openDeskAt(t, time.Now, []string{twoPack}, nil, models...)
 }
 
-// openDeskAt serves a desk with a clock. It takes the word of this machine on the client's
+// openDeskAt serves a desk with a clock, with packs beside those that ship, and with
+// receivers of notices. It takes the word of this machine on the client's
 // address.
-func openDeskAt(t *testing.T, now func() time.Time, models ...string) *desk {
+func openDeskAt(t *testing.T, now func() time.Time, packs []string, notices []config.Notice, models ...string) *desk {
 	t.Helper()
 	d := &desk{t: t, models: t.TempDir(), provider: accesstest.Start(t), logs: &syncBuffer{}}
 	for _, name := range models {
@@ -98,8 +99,11 @@ func openDeskAt(t *testing.T, now func() time.Time, models ...string) *desk {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, bucket.Close()) })
 	folder := t.TempDir()
-	pack := filepath.Join(folder, "two.yaml")
-	require.NoError(t, os.WriteFile(pack, []byte(twoPack), 0o600))
+	var files []string
+	for i, text := range packs {
+		files = append(files, filepath.Join(folder, fmt.Sprintf("pack-%d.yaml", i)))
+		require.NoError(t, os.WriteFile(files[i], []byte(text), 0o600))
+	}
 	d.key, err = attest.GenerateKey(attest.Ed25519)
 	require.NoError(t, err)
 
@@ -107,9 +111,9 @@ func openDeskAt(t *testing.T, now func() time.Time, models ...string) *desk {
 	require.NoError(t, err)
 	url := "http://" + listener.Addr().String()
 	d.provider.Redirects(url + "/sign-in/callback")
-	settings := config.Settings{DB: filepath.Join(folder, "queue.db"), Rules: config.Rules{Files: []string{pack}},
+	settings := config.Settings{DB: filepath.Join(folder, "queue.db"), Rules: config.Rules{Files: files},
 		S3: s3.Options{Endpoint: bucket.URL(), Region: bucket.Region(), AccessKeyID: bucket.AccessKeyID(), SecretAccessKey: bucket.SecretAccessKey()},
-		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"},
+		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"}, Notices: notices,
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 			SignIn:         config.SignIn{Issuer: d.provider.Issuer, ClientID: accesstest.ClientID, ClientSecret: accesstest.ClientSecret}}}
 	d.Desk, err = serve.Open(t.Context(), serve.Options{Settings: settings, Now: now, Signer: d.key,
@@ -453,10 +457,7 @@ func (d *desk) check(t *testing.T, by pipeline.Actor, models ...string) {
 // documentation are taken.
 func TestBrowser_EveryPage(t *testing.T) {
 	t.Parallel()
-	d := openDesk(t, "llama-3-70b", "qwen2.5-14b", "mistral-7b")
-	sam := pipeline.Actor{Name: "sam@example.com", Known: pipeline.KnownSignedIn, Roles: []pipeline.ActorRole{pipeline.RoleSubmitter}}
-	d.check(t, sam, "llama-3-70b", "qwen2.5-14b", "mistral-7b")
-	id := d.lived(t)
+	d, id, hostile := lived(t)
 	d.provider.SetUser(accesstest.User{Subject: "u-9", Username: "olga", Name: "Olga Petrenko", Email: "olga@example.com",
 		Claims: map[string]any{"roles": []string{"submitter", "reviewer", "legal", "auditor", "admin"}}})
 	p := newTab(t, browser(t), d.URL)
@@ -464,7 +465,7 @@ func TestBrowser_EveryPage(t *testing.T) {
 	p.sound("sign-in")
 	p.signIn("olga")
 	pages := map[string]string{"queue": "/queue?view=all", "case": "/cases/" + id, "object": "/cases/" + id + "/object?path=config.json", "case-file": "/cases/" + id + "/file",
-		"submit": "/submit", "checks": "/checks", "packs": "/packs", "pack": "/packs/seed-article", "audit": "/audit", "overview": "/overview",
+		"submit": "/submit?case=" + id, "checks": "/checks", "packs": "/packs", "pack": "/packs/seed-article", "audit": "/audit", "overview": "/overview",
 		"exceptions": "/exceptions", "tokens": "/tokens", "notices": "/notices", "missing": "/cases/nothing"}
 	for _, language := range []string{"en", "zh-Hans"} {
 		p.open("/queue")
@@ -473,12 +474,18 @@ func TestBrowser_EveryPage(t *testing.T) {
 			for _, width := range []int64{1280, 360} {
 				p.do(chromedp.EmulateViewport(width, 900))
 				p.open(pages[name])
+				if name == "submit" { // with what the model shows of itself, and the questions
+					p.send("button[value=draft]")
+				}
 				require.Equal(t, language, eval[string](p, "document.documentElement.lang"), name)
 				if width == 1280 && language == "en" {
 					if name == "case-file" {
 						p.unboxed(pages[name])
 					}
 					p.sound(name)
+					if name == "case-file" {
+						p.open(pages[name])
+					}
 				}
 				out := eval[int64](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth")
 				require.LessOrEqual(t, out, int64(1), "%s sticks out at a width of %d", name, width)
@@ -488,6 +495,9 @@ func TestBrowser_EveryPage(t *testing.T) {
 			}
 		}
 	}
+	p.open("/cases/" + hostile)
+	p.sound("hostile")
+	require.LessOrEqual(t, eval[int64](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"), int64(1))
 	p.do(chromedp.EmulateViewport(1280, 900))
 	p.dark()
 	for _, name := range sorted(pages) {
@@ -520,40 +530,6 @@ func (d *desk) ask(t *testing.T, by pipeline.Actor, source string) {
 	t.Helper()
 	_, err := d.Service.Ask(t.Context(), app.Asked{Source: source}, by)
 	require.NoError(t, err)
-}
-
-// lived lets people have worked with the cases, and returns the one that most was said of.
-func (d *desk) lived(t *testing.T) string {
-	t.Helper()
-	ctx, queue := t.Context(), d.Service.Queue
-	page, err := queue.DB.Cases(ctx, pipeline.CaseFilter{})
-	require.NoError(t, err)
-	rita := pipeline.Actor{Name: "rita@example.com", Known: pipeline.KnownSignedIn, Roles: []pipeline.ActorRole{pipeline.RoleReviewer}}
-	lena := pipeline.Actor{Name: "lena@example.com", Known: pipeline.KnownSignedIn, Roles: []pipeline.ActorRole{pipeline.RoleLegal}}
-	_, err = queue.Grant(ctx, pipeline.Exception{Pack: "seed-article", Rule: "SEED-01", Scope: "s3://staging/", Owner: "lena@example.com",
-		Reason: pipeline.ReasonLicenceObtained, Comment: "Mirrors inside the company.", Until: time.Now().Add(240 * time.Hour)}, lena)
-	require.NoError(t, err)
-	for _, c := range page.Items {
-		switch {
-		case strings.Contains(c.Source, "qwen2.5"):
-			_, _, err = d.Service.Decide(ctx, pipeline.Ballot{Case: c.ID, Actor: rita, Kind: pipeline.DecisionReject, Reason: pipeline.ReasonRuleApplies, Comment: "Not to this recipient."})
-			require.NoError(t, err)
-		case strings.Contains(c.Source, "llama-3-70b"):
-			_, err = queue.Comment(ctx, pipeline.Remark{Case: c.ID, Actor: rita, Text: "Where does it go?\n<script>alert(1)</script> \u202egnp.exe"})
-			require.NoError(t, err)
-			_, err = queue.Attach(ctx, pipeline.Attachment{Case: c.ID, Actor: rita, Name: "licence.txt", Body: []byte("The licence text.\n")})
-			require.NoError(t, err)
-			_, _, err = d.Service.Decide(ctx, pipeline.Ballot{Case: c.ID, Actor: rita, Kind: pipeline.DecisionApprove, Reason: pipeline.ReasonEvidenceSufficient, Comment: "Fine with me."})
-			require.NoError(t, err)
-		}
-	}
-	for _, c := range page.Items {
-		if strings.Contains(c.Source, "llama-3-70b") {
-			return c.ID.String()
-		}
-	}
-	t.Fatal("there is no case")
-	return ""
 }
 
 // dark asks for dark pages.

@@ -17,6 +17,7 @@ import (
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/report"
+	"weighbridge/pipeline/review"
 )
 
 const (
@@ -30,19 +31,21 @@ const (
 // caseFile is one page that holds all there is of a case, for people who have no desk.
 type caseFile struct {
 	app.CaseView
-	ID, Name, Because string
-	Style             template.CSS
-	Policy            string
-	Made              time.Time
-	Tool              string
-	Settled           settledView
-	Talk              []talkEntry
-	Parts             []report.Part
-	Submitted         string
-	Places            []filePlace
-	MorePlaces        int
-	Envelope          string
-	Events            []trailRow
+	ID, Name   string
+	Why        whyView
+	Short      review.Shortfall
+	Style      template.CSS
+	Policy     string
+	Made       time.Time
+	Tool       string
+	Settled    settledView
+	Talk       []talkEntry
+	Parts      []report.Part
+	Submitted  string
+	Places     []filePlace
+	MorePlaces int
+	Envelope   string
+	Events     []trailRow
 }
 
 // filePlace is the lines of one place of evidence.
@@ -92,7 +95,7 @@ func (s *Site) caseFileOf(ctx context.Context, v app.CaseView, who access.Identi
 	}
 	style := report.Style() + fileStyle
 	sum := sha256.Sum256([]byte(style))
-	f := &caseFile{CaseView: v, ID: v.Case.ID.String(), Name: lastPart(v.Case.Source), Because: report.Because(&v.Report), Style: template.CSS(style), //nolint:gosec // our own style
+	f := &caseFile{CaseView: v, ID: v.Case.ID.String(), Name: lastPart(v.Case.Source), Why: whyOf(&v.Report), Short: review.ShortfallOf(v.CaseFile, s.now()), Style: template.CSS(style), //nolint:gosec // our own style
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
 		Made:   s.now(), Tool: v.Report.Tool.Version, Settled: settledOf(v, s.now()), Talk: talkOf(v.CaseHistory)}
 	var err error

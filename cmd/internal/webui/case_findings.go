@@ -19,8 +19,12 @@ const (
 	mostFindings = 60
 	mostEvidence = 30
 	mostElements = 20
-	mostPlaces   = 4
-	mostCites    = 10
+	mostPlaces   = 3
+	// mostFolded bounds the places below a fact that are folded away, mostPagePlaces those of
+	// a page.
+	mostFolded     = 100
+	mostPagePlaces = 1000
+	mostCites      = 10
 )
 
 // findingView is what one rule came to.
@@ -53,8 +57,10 @@ type factName struct{ Name, Told string }
 type evidenceView struct {
 	Fact, Value string
 	Basis       pipeline.Basis
-	Places      []placeView
-	MorePlaces  int
+	// Places are at most [mostPlaces], Folded those after them; MorePlaces counts the ones
+	// without room.
+	Places, Folded []placeView
+	MorePlaces     int
 }
 
 // placeView is where something stands. Href is "" where nothing was kept of it.
@@ -85,13 +91,16 @@ type packFindings struct {
 
 // places finds where facts stand. objects holds the paths of the artifact.
 type places struct {
-	id      string
+	id string
+	// room is how many more places the page can fold away.
+	room    *int
 	entries map[string]pipeline.FactEntry
 	objects map[string]bool
 }
 
 func placesOf(id string, r *pipeline.Report) places {
-	p := places{id: id, entries: map[string]pipeline.FactEntry{}, objects: map[string]bool{}}
+	room := mostPagePlaces
+	p := places{id: id, room: &room, entries: map[string]pipeline.FactEntry{}, objects: map[string]bool{}}
 	for _, e := range r.FactsIndex {
 		p.entries[e.Name] = e
 	}
@@ -125,13 +134,15 @@ func (p places) evidence(e pipeline.FindingEvidence) evidenceView {
 	for name := e.Fact; name != ""; {
 		if entry, ok := p.entries[name]; ok {
 			v.Basis = entry.Basis
-			for i, one := range entry.Evidence {
-				if i == mostPlaces {
-					v.MorePlaces = len(entry.Evidence) - mostPlaces
-					break
-				}
+			for _, one := range entry.Evidence[:min(len(entry.Evidence), mostPlaces)] {
 				v.Places = append(v.Places, p.at(one))
 			}
+			rest := entry.Evidence[len(v.Places):]
+			for _, one := range rest[:min(len(rest), mostFolded, *p.room)] {
+				v.Folded = append(v.Folded, p.at(one))
+			}
+			*p.room -= len(v.Folded)
+			v.MorePlaces = len(rest) - len(v.Folded)
 			return v
 		}
 		i := strings.LastIndexByte(name, '.')
@@ -196,11 +207,10 @@ func rankOf(f findingView) int {
 
 func findingOf(all []*pipeline.Finding, rule policy.Rule, at places) findingView {
 	f := all[0]
-	v := findingView{Pack: f.Pack, Rule: cmp.Or(f.Rule, f.Pack), Title: f.Title, Message: f.Message, Outcome: f.Outcome, Effect: f.Effect, Quorum: f.Quorum, Offices: f.Offices,
+	v := findingView{Pack: f.Pack, Rule: cmp.Or(f.Rule, f.Pack), Title: f.Title, Message: f.Message, Anchor: findingAnchor(f), Outcome: f.Outcome, Effect: f.Effect, Quorum: f.Quorum, Offices: f.Offices,
 		Stale: f.Stale, Unverified: f.Unverified, Status: rule.Status, Jurisdiction: rule.Jurisdiction, When: rule.When, From: rule.From, To: rule.To,
 		Stops:   pipeline.VerdictOf([]pipeline.Finding{*f}) != pipeline.VerdictClear,
 		Missing: factNames(f.Missing), ReliedOn: factNames(f.ReliedOn)}
-	v.Anchor = "finding-" + anchorOf(f.Pack) + "-" + anchorOf(v.Rule)
 	for i, e := range f.Evidence {
 		if i == mostEvidence {
 			v.MoreEvidence = len(f.Evidence) - mostEvidence
@@ -224,6 +234,11 @@ func findingOf(all []*pipeline.Finding, rule policy.Rule, at places) findingView
 		v.Cites = append(v.Cites, one)
 	}
 	return v
+}
+
+// findingAnchor is the id of a finding on the page.
+func findingAnchor(f *pipeline.Finding) string {
+	return "finding-" + anchorOf(f.Pack) + "-" + anchorOf(cmp.Or(f.Rule, f.Pack))
 }
 
 // factNames says what facts are.

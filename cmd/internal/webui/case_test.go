@@ -13,12 +13,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
 	"weighbridge/cmd/internal/access"
 	"weighbridge/cmd/internal/app"
+	"weighbridge/cmd/internal/webui"
 	"weighbridge/fixtures"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/attest"
@@ -82,7 +84,7 @@ func TestCase_SaysWhatThereIsToDecideOn(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.status)
 	said := page.main()
 	for _, want := range []string{
-		"Review", "A person must decide.", "rule SEED-01 matched", "Submitted by sue", "70,553,706,496", "all of it lies above the line of SEED-01 at 10,000,000,000",
+		"Review", "A person must decide: 70,553,706,496 parameters; SEED-01", "Model of more than ten billion parameters ) matched; seed-article", "cannot be decided without data.legal_basis", "and 10 more. Open", "and 5 more places", "Submitted by sue", "70,553,706,496", "all of it lies above the line of SEED-01 at 10,000,000,000",
 		"The config agrees with the tensors.", "params.effective_lower", "measured", "model-00001-of-00030.safetensors", "meta-llama/Llama-3", "not on record", "c4",
 		"By layer", "80 layers, 855,654,400 parameters each.", "2,101,354,496 parameters lie outside of these layers.", "embedding", "BF16", "the bytes were not hashed", "will be bound to the store", "one more reviewer", "Packs that only report",
 	} {
@@ -535,4 +537,27 @@ func TestCase_ASignedApprovalIsShownAndGoesIntoTheFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, file.body, string(kept[0].Digest))
 	require.Contains(t, file.body, "payloadType")
+}
+
+// A label of the drawing has room at the narrowest width, however many rules share a line.
+func TestWeight_TheLabelOfALine(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		at    int64
+		rules []string
+		want  []string
+	}{
+		"One":      {10_000_000_000, []string{"SEED-01"}, []string{"10B · SEED-01"}},
+		"Two":      {10_000_000_000, []string{"SEED-01", "TWO-01"}, []string{"10B · SEED-01, TWO-01"}},
+		"TwoLines": {10_000_000_000, []string{"SEED-01", "TWO-01", "HOUSE-04"}, []string{"10B · SEED-01, TWO-01,", "HOUSE-04"}},
+		"Many":     {9_999_999_999, []string{"SEED-01", "TWO-01", "HOUSE-04", "EAR-4E091", "EU-GPAI", "KR-1"}, []string{"10B · SEED-01, TWO-01,", "HOUSE-04, EAR-4E091, +2"}},
+		"LongName": {6_750_000_000, []string{"A-RULE-WITH-A-VERY-LONG-NAME", "B"}, []string{"6.75B ·", "A-RULE-WITH-A-VER…, B"}},
+		"Small":    {500, []string{"S"}, []string{"500 · S"}},
+	} {
+		got := webui.LineLabel(test.at, test.rules...)
+		require.Equal(t, test.want, got, name)
+		for _, line := range got {
+			require.LessOrEqual(t, utf8.RuneCountInString(line), 26, name)
+		}
+	}
 }

@@ -32,8 +32,10 @@ type casePage struct {
 	app.CaseView
 	// ID is the id, as addresses hold it; Name the last part of the source.
 	ID, Name string
-	// Because says what the verdict rests on.
-	Because   string
+	// Why is what the verdict rests on.
+	Why whyView
+	// Short is who must still approve.
+	Short     review.Shortfall
 	Weight    weightView
 	Findings  findingsView
 	Lineage   lineageView
@@ -303,7 +305,7 @@ func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identi
 		return nil, err
 	}
 	id := c.ID.String()
-	p := &casePage{CaseView: v, ID: id, Name: lastPart(c.Source), Because: report.Because(r),
+	p := &casePage{CaseView: v, ID: id, Name: lastPart(c.Source), Why: whyOf(r), Short: review.ShortfallOf(v.CaseFile, s.now()),
 		Weight: weightOf(r, app.WeightLines(r, rules), q.Get("scale") == "linear"), Findings: findingsOf(r, rules, placesOf(id, r)),
 		Lineage: lineageOf(c, r), Talk: talkOf(v.CaseHistory), Arch: archOf(r.Facts), Objects: objectsOf(id, r.Artifact, q.Get("objects")),
 		Settled: settledOf(v, s.now()), Differs: differsOf(c, v.Approved), Alike: v.Relatives, Request: requestOf(v.CaseHistory), Formats: report.FormatNames()}
@@ -408,7 +410,7 @@ func requestText(w *Words, source string, asked []report.Question, skeleton stri
 		if q.Why != "" {
 			text += ": " + q.Why
 		}
-		text += "\n   " + w.T("case.request.takes", q.Takes) + "\n"
+		text += "\n   " + w.T("case.request.takes", w.takes(q.Fact)) + "\n"
 		if b.Len()+len(text)+len(end) > pipeline.CommentMax-400 {
 			b.WriteString(w.T("case.request.more", len(asked)-i) + "\n")
 			skeleton = ""

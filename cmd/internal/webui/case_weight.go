@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
@@ -17,10 +18,13 @@ import (
 const (
 	// weightMargin keeps the labels of the axis inside, in per cent.
 	weightMargin = 4.0
-	// lineStep is the height of the label of one line of a rule, rowStep that of one
-	// interval.
-	lineStep = 20
+	// textStep is the height of one line of text, lineGap what is between the labels of two
+	// lines of rules, rowStep the height of one interval.
+	textStep = 16
+	lineGap  = 4
 	rowStep  = 52
+	// labelWide is how many signs fit into a line of a label at the narrowest width.
+	labelWide = 26
 	// mostWeightLines bounds the lines that are drawn.
 	mostWeightLines = 6
 	// linearFloor is where a linear axis begins.
@@ -62,13 +66,43 @@ type weightView struct {
 
 type weightTick struct{ X, Label string }
 
-// weightLine is a line that rules draw.
+// weightLine is a line that rules draw, from Y down to the axis.
 type weightLine struct {
 	X, Anchor, TextX string
 	Y                int
-	At               int64
-	Short            string
-	Rules            string
+	Label            []labelLine
+}
+
+// labelLine is one line of text of a label.
+type labelLine struct {
+	Y    int
+	Text string
+}
+
+// labelOf names a line of rules on at most two lines of text.
+func labelOf(l app.WeightLine) []string {
+	out := []string{rounded(l.At) + " ·"}
+	for i, rule := range l.Rules {
+		if name := []rune(report.Shown(rule, 200)); len(name) > labelWide-8 {
+			rule = string(name[:labelWide-9]) + "…"
+		}
+		rest := len(l.Rules) - i
+		if i < len(l.Rules)-1 {
+			rule += ","
+		}
+		last := &out[len(out)-1]
+		wide := utf8.RuneCountInString(*last) + 1 + utf8.RuneCountInString(rule)
+		switch {
+		case len(out) == 1 && wide > labelWide:
+			out = append(out, rule)
+		case len(out) == 2 && (wide > labelWide || rest > 1 && wide+len(" +99") > labelWide):
+			*last += " +" + strconv.Itoa(rest)
+			return out
+		default:
+			*last += " " + rule
+		}
+	}
+	return out
 }
 
 // weightRow is one interval.
@@ -154,15 +188,26 @@ func (v *weightView) draw(spans []weightSpan, lines []app.WeightLine) {
 	}
 	lines = lines[:min(len(lines), mostWeightLines)]
 	at := v.axis(spans, lines)
-	top := len(lines)*lineStep + 12
-	for i, l := range lines {
+	top := 0
+	for _, l := range lines {
+		// The label stands above the beginning of its line, on the side where there is room.
 		x := at(l.At)
-		one := weightLine{X: perCent(x), Anchor: "start", TextX: "6", Y: 14 + i*lineStep, At: l.At, Short: report.Rounded(l.At), Rules: strings.Join(l.Rules, ", ")}
-		if x > 60 {
-			one.Anchor, one.TextX = "end", "-6"
+		one := weightLine{X: perCent(x), Anchor: "middle", TextX: "0"}
+		switch {
+		case x < 100.0/3:
+			one.Anchor, one.TextX = "start", "-4"
+		case x > 200.0/3:
+			one.Anchor, one.TextX = "end", "4"
 		}
+		for _, text := range labelOf(l) {
+			top += textStep
+			one.Label = append(one.Label, labelLine{top - 4, text})
+		}
+		one.Y = top
+		top += lineGap
 		v.Lines = append(v.Lines, one)
 	}
+	top += 8
 	for i, s := range spans {
 		y := top + i*rowStep + 34
 		row := weightRow{Whose: s.whose, Y: y, LabelY: y - 16, From: perCent(at(*s.lower)), Estimate: perCent(at(*s.estimate)), Lower: s.lower, Most: s.estimate, Upper: s.upper}
@@ -263,6 +308,13 @@ func short(n int64) string {
 		}
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// rounded writes the count of a line of rules for its label: 10B.
+func rounded(n int64) string {
+	digits := max(0, len(strconv.FormatInt(n, 10))-4)
+	unit := math.Pow10(digits)
+	return short(int64(math.Round(float64(n)/unit) * unit))
 }
 
 func sharesOf(parts map[string]int64) []shareRow {

@@ -1,6 +1,9 @@
 package webui
 
-import "weighbridge/pipeline"
+import (
+	"weighbridge/cmd/internal/app"
+	"weighbridge/pipeline"
+)
 
 // KeptPage is what tests look at of a page of what was read.
 type KeptPage struct {
@@ -34,3 +37,8 @@ func FormText(typed map[string][]string) (string, map[string]int) { return formT
 
 // LayersOf is the drawing of the weight by layer.
 var LayersOf = layersOf
+
+// LineLabel is the label of a line of rules in the drawing of the weight, by lines of text.
+func LineLabel(at int64, rules ...string) []string {
+	return labelOf(app.WeightLine{At: at, Rules: rules})
+}

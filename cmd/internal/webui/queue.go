@@ -23,6 +23,8 @@ const (
 	queuePage = 50
 	// mostCounted is how far cases are counted.
 	mostCounted = 1000
+	// mostStopped is how many rules a line names.
+	mostStopped = 3
 	// mostCauses is how many causes are shown above the queue.
 	mostCauses = 5
 )
@@ -74,6 +76,10 @@ type queueRow struct {
 	// Wait names the message on what the case waits for, and WaitFor who or until when.
 	Wait    string
 	WaitFor string
+	// Matched and Open name the rules that matched and those that could not be decided, at
+	// most [mostStopped] together; More counts the rest.
+	Matched, Open []string
+	More          int64
 	// Chosen is true where the row's box is ticked, Choosable where it has one.
 	Chosen, Choosable bool
 	// Claimable and Decidable say what who asks may do now.
@@ -134,8 +140,17 @@ func (s *Site) renderQueue(w http.ResponseWriter, r *http.Request, status int, v
 	if err != nil {
 		return err
 	}
+	ids := make([]uuid.UUID, len(page.Items))
+	for i, c := range page.Items {
+		ids[i] = c.ID
+	}
+	rules, err := s.service.Queue.DB.CaseRules(ctx, ids, mostStopped)
+	if err != nil {
+		return err
+	}
 	for _, c := range page.Items {
 		row := s.row(c, who)
+		row.stoppedBy(rules[c.ID])
 		row.Chosen = slices.Contains(form.Chosen, row.Box())
 		v.Bulk = v.Bulk || row.Choosable
 		v.Rows = append(v.Rows, row)
@@ -215,6 +230,19 @@ func (s *Site) row(c pipeline.Case, who access.Identity) queueRow {
 	row.Choosable = row.Decidable
 	row.Claimable = votes && (c.State == pipeline.StateOpen || c.State == pipeline.StateChangesRequested)
 	return row
+}
+
+// stoppedBy takes up the rules that bear on the case.
+func (r *queueRow) stoppedBy(rules pipeline.CaseRules) {
+	for _, rule := range rules.First {
+		name := cmp.Or(rule.Rule, rule.Pack)
+		if rule.Outcome == pipeline.OutcomeMatched {
+			r.Matched = append(r.Matched, name)
+		} else {
+			r.Open = append(r.Open, name)
+		}
+	}
+	r.More = rules.Count - int64(len(rules.First))
 }
 
 // sourceParts parts a source into its last folder, by which people know a model, and what

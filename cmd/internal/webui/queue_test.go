@@ -53,6 +53,11 @@ func TestQueueShowsWhatNeedsWhom(t *testing.T) {
 	require.Contains(t, page.main(), "3 cases need you")
 	require.Contains(t, page.main(), "70,553,706,496")
 	require.Len(t, page.all("form", "id", "bulk"), 1)
+	stopped := page.all("small", "class", "stopped")
+	require.Len(t, stopped, 3)
+	for _, row := range stopped {
+		require.Equal(t, "Matched: SEED-01 ; undecided: seed-article", text(row))
+	}
 
 	require.Equal(t, []string{hrefOf(llama), hrefOf(mixtral)}, d.get(both, "/queue").links(), "one's own submission never needs oneself")
 

@@ -76,6 +76,11 @@ func (s *Site) functions(w *Words) template.FuncMap {
 	return template.FuncMap{
 		// t is a message, word the message of a word of a family.
 		"t": w.T, "word": w.Word,
+		// pieces are the texts of a message around its arguments, for those that are more
+		// than text.
+		"pieces": w.pieces,
+		// lacking says who must still approve, takes what the answer to a question may be.
+		"lacking": w.lacking, "takes": w.takes, "sentence": upper,
 		// role is a role of the desk in words; offices are names of their own.
 		"role": func(role pipeline.ActorRole) string {
 			if slices.Contains(pipeline.DeskRoles(), role) {
@@ -84,12 +89,19 @@ func (s *Site) functions(w *Words) template.FuncMap {
 			return report.Clean(string(role))
 		},
 		// text makes what cannot be seen in a text from elsewhere visible.
-		"text":   cleanText,
-		"count":  func(n any) string { return w.write(n) },
-		"size":   report.Size,
+		"text":  cleanText,
+		"count": func(n any) string { return w.write(n) },
+		"size": func(n int64) string {
+			if n < 1000 {
+				return w.T("case.object.bytes", n)
+			}
+			return report.Size(n)
+		},
 		"iso":    func(t any) string { return at(t).Format(time.RFC3339) },
 		"date":   func(t any) string { return w.Date(at(t)) },
 		"minute": func(t any) string { return w.Minute(at(t)) },
+		// exact is a time to the second.
+		"exact": func(t any) string { return at(t).Format(w.T("time.exact")) },
 		// day is a day of UTC without its year, for the scale of a chart.
 		"day": func(t time.Time) string { return t.UTC().Format(w.T("time.day")) },
 		// span is how far a time is from now.

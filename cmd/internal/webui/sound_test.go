@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
+	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
 )
 
@@ -43,6 +44,36 @@ func TestEveryPageIsSound(t *testing.T) {
 	}
 }
 
+// What a page in Chinese says in English is marked as English, for those who hear it, or is
+// a name.
+func TestChinesePagesMarkWhatIsEnglish(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	llama := d.weigh("llama-3-70b", "llama-3-70b", "sam", app.Run{})
+	rita := d.person("rita", pipeline.RoleReviewer, pipeline.RoleAuditor)
+	words, command := regexp.MustCompile(`[A-Za-z]+ [a-z]+ [a-z]+`), regexp.MustCompile(`“weighbridge [a-z ]+”`)
+	for _, path := range append(pagesOf(llama), "/cases/"+llama.ID.String()+"/file") {
+		page := d.get(rita, path, "Cookie", "weighbridge-language=zh-Hans")
+		var look func(n *html.Node, lang string)
+		look = func(n *html.Node, lang string) {
+			if own := attr(n, "lang"); own != "" {
+				lang = own
+			}
+			switch n.Data {
+			case "code", "pre", "bdi", "style", "textarea", "title":
+				return
+			}
+			if n.Type == html.TextNode && lang == "zh-Hans" {
+				require.NotRegexp(t, words, command.ReplaceAllString(strings.Join(strings.Fields(n.Data), " "), ""), "%s", path)
+			}
+			for c := n.FirstChild; c != nil; c = c.NextSibling {
+				look(c, lang)
+			}
+		}
+		look(page.doc, "")
+	}
+}
+
 // requireSound holds a page to what people need who cannot see it, or use no pointer.
 func requireSound(t *testing.T, page answer, path string) {
 	t.Helper()
@@ -55,6 +86,10 @@ func requireSound(t *testing.T, page answer, path string) {
 		if id := attr(n, "id"); id != "" {
 			require.False(t, ids[id], "%s: the id %s is there twice", path, id)
 			ids[id] = true
+		}
+		if n.Data == "time" {
+			require.Regexp(t, `\d\d:\d\d:\d\d UTC$`, attr(n, "title"), "%s: a time is told exactly", path)
+			require.Regexp(t, `^\d{4}-.*Z$`, attr(n, "datetime"), path)
 		}
 		if n.Data == "label" && attr(n, "for") != "" {
 			labelled[attr(n, "for")] = true

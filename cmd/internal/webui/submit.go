@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -107,7 +109,9 @@ type formGroup struct {
 type formField struct {
 	// Fact is its name, such as datasets[0].license; ID an id for the page.
 	Fact, ID, Label string
-	Why, Takes      string
+	Why             string
+	// Takes is true where the field says what it may be.
+	Takes bool
 	// Kind is text, area, flag, words, many, number, date or range.
 	Kind   string
 	Words  []string
@@ -502,9 +506,7 @@ func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 		one.Focus, b.focus = true, ""
 	}
 	// What a choice shows, and that a text is a text, need not be said.
-	if f.Kind != vocabulary.Flag && f.Words == nil && (f.Kind != vocabulary.Text || f.Is != "") {
-		one.Takes = upper(f.Takes())
-	}
+	one.Takes = f.Kind != vocabulary.Flag && f.Words == nil && (f.Kind != vocabulary.Text || f.Is != "")
 	one.Values = b.typed[fact]
 	if len(one.Values) > 0 {
 		one.Value = one.Values[0]
@@ -548,8 +550,9 @@ func inWords(key string) string {
 
 // upper begins a text with a capital.
 func upper(text string) string {
-	if text == "" {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
 		return text
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	return string(unicode.ToUpper(first)) + text[size:]
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -141,6 +142,13 @@ func (w *Words) T(key string, args ...any) string {
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
+
+// placeholder is where an argument stands in a message.
+var placeholder = regexp.MustCompile(`\{[0-9]\}`)
+
+// pieces parts the message under a key at its arguments, which every language has in the
+// same order.
+func (w *Words) pieces(key string) []string { return placeholder.Split(w.T(key), -1) }
 
 // Word returns the message of one word of a family, such as a state: the key is the
 // family, a point and the word.

@@ -171,3 +171,53 @@ func (s Suite) causes(t *testing.T) {
 	require.Len(t, got, 1)
 	require.Len(t, b.ids(pipeline.CaseFilter{Cause: "b"}), 4)
 }
+
+// caseRules: the weightiest rules of the current reports, each once.
+func (s Suite) caseRules(t *testing.T) {
+	b := s.setup(t)
+	finding := func(pack, rule string, mode pipeline.Mode, outcome pipeline.Outcome, effect pipeline.Effect) pipeline.Finding {
+		return pipeline.Finding{ID: pack + rule + string(outcome), Pack: pack, Rule: rule, Mode: mode, Outcome: outcome, Effect: effect, Quorum: pipeline.QuorumOne}
+	}
+	const matched, open, not = pipeline.OutcomeMatched, pipeline.OutcomeUndetermined, pipeline.OutcomeNotMatched
+	many := Weighing("many", "1", "1", pipeline.VerdictBlock)
+	many.Report.Findings = []pipeline.Finding{
+		finding("a", "A-1", pipeline.ModeEnforce, open, pipeline.EffectReview),
+		finding("a", "A-2", pipeline.ModeEnforce, open, pipeline.EffectBlock),
+		finding("a", "A-3", pipeline.ModeEnforce, matched, pipeline.EffectReview),
+		finding("a", "A-3", pipeline.ModeEnforce, matched, pipeline.EffectReview), // on another element
+		finding("a", "A-1", pipeline.ModeEnforce, matched, pipeline.EffectReview), // and this one is sure
+		finding("b", "A-1", pipeline.ModeEnforce, matched, pipeline.EffectReview),
+		finding("b", "B-1", pipeline.ModeEnforce, matched, pipeline.EffectBlock),
+		finding("b", "B-2", pipeline.ModeEnforce, matched, pipeline.EffectWarn),
+		finding("b", "B-3", pipeline.ModeEnforce, not, pipeline.EffectBlock),
+		finding("c", "C-1", pipeline.ModeReport, matched, pipeline.EffectBlock),
+		finding("d", "", pipeline.ModeEnforce, open, pipeline.EffectReview),
+	}
+	again := Weighing("again", "1", "1", pipeline.VerdictReview)
+	first, second := b.record(many), b.record(again)
+	again.Report.Findings[0].Rule = "SEED-02"
+	again.Report.AsOf = "2026-11-24"
+	b.record(again)
+	none := Weighing("none", "1", "1", pipeline.VerdictClear)
+	none.Report.Findings = nil
+	clear := b.record(none)
+	ids := []uuid.UUID{first.ID, second.ID, clear.ID, uuid.New()}
+
+	all := []pipeline.BearingRule{{Pack: "b", Rule: "B-1", Outcome: matched}, {Pack: "a", Rule: "A-1", Outcome: matched}, {Pack: "b", Rule: "A-1", Outcome: matched},
+		{Pack: "a", Rule: "A-3", Outcome: matched}, {Pack: "a", Rule: "A-2", Outcome: open}, {Pack: "d", Outcome: open}}
+	for _, most := range []int{1, 3, 6, 100} {
+		got, err := b.book.CaseRules(t.Context(), ids, most)
+		require.NoError(t, err)
+		require.Equal(t, map[uuid.UUID]pipeline.CaseRules{
+			first.ID:  {First: all[:min(most, len(all))], Count: int64(len(all))},
+			second.ID: {First: []pipeline.BearingRule{{Pack: "seed-article", Rule: "SEED-02", Outcome: matched}}, Count: 1},
+		}, got)
+	}
+	got, err := b.book.CaseRules(t.Context(), nil, 3)
+	require.NoError(t, err)
+	require.Empty(t, got)
+	_, err = b.book.CaseRules(t.Context(), make([]uuid.UUID, pipeline.CaseRulesMax), 3)
+	require.NoError(t, err)
+	_, err = b.book.CaseRules(t.Context(), make([]uuid.UUID, pipeline.CaseRulesMax+1), 3)
+	require.ErrorIs(t, err, pipeline.ErrUsage)
+}

@@ -39,6 +39,7 @@ type Book interface {
 	pipeline.ExceptionBook
 	pipeline.NoticeBook
 	pipeline.QueueCounter
+	pipeline.RuleLister
 	// Sums returns the digests of a case's objects from the newest report that has them.
 	Sums(ctx context.Context, id uuid.UUID) (map[string]string, error)
 	Close() error
@@ -109,6 +110,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Urgent", s.urgent)
 	t.Run("Counts", s.counts)
 	t.Run("Causes", s.causes)
+	t.Run("CaseRules", s.caseRules)
 	t.Run("AuditHead", s.auditHead)
 	t.Run("AtTheSameMoment", s.atTheSameMoment)
 	t.Run("OpenAgain", s.openAgain)
