@@ -83,6 +83,8 @@ type CheckFilter struct {
 	By string
 	// Active chooses those that have not ended.
 	Active bool
+	// Cursor is the Next of the page before.
+	Cursor string
 	// Limit is 50 where it is 0, and 200 at most.
 	Limit int
 }
@@ -95,8 +97,9 @@ type CheckBook interface {
 	CheckByID(ctx context.Context, id uuid.UUID) (Check, error)
 	// CheckSubmission returns what was declared for a check, nil where nothing was.
 	CheckSubmission(ctx context.Context, id uuid.UUID) (*Submission, error)
-	// Checks returns the newest first.
-	Checks(ctx context.Context, filter CheckFilter) ([]Check, error)
+	// Checks returns a page of checks, newest first. It returns an error that matches
+	// [ErrUsage] where the cursor is none that a page gave.
+	Checks(ctx context.Context, filter CheckFilter) (PageOf[Check], error)
 	// StartCheck takes a check for a worker until the lease ends. ok is false where it
 	// has ended, or belongs to another worker whose lease holds at the time.
 	StartCheck(ctx context.Context, id uuid.UUID, worker string, at, lease time.Time) (c Check, ok bool, err error)

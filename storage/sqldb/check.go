@@ -66,30 +66,35 @@ func (db *DB) CheckSubmission(ctx context.Context, id uuid.UUID) (*pipeline.Subm
 }
 
 // Checks implements [pipeline.CheckBook].
-func (db *DB) Checks(ctx context.Context, filter pipeline.CheckFilter) ([]pipeline.Check, error) {
-	limit := int64(pageLimit(filter.Limit))
+func (db *DB) Checks(ctx context.Context, filter pipeline.CheckFilter) (pipeline.PageOf[pipeline.Check], error) {
+	limit := pageLimit(filter.Limit)
+	most := int64(limit) + 1
 	by := pipeline.Actor{Name: filter.By}.Key()
-	var out []pipeline.Check
-	err := db.read(ctx, "list the checks", func(r *queries.Queries, _ *sql.Tx) error {
+	var page pipeline.PageOf[pipeline.Check]
+	before, err := idBefore(filter.Cursor)
+	if err != nil {
+		return page, err
+	}
+	err = db.read(ctx, "list the checks", func(r *queries.Queries, _ *sql.Tx) error {
 		var rows []queries.Check
 		var err error
 		switch {
 		case filter.Active && by != "":
-			rows, err = r.ActiveChecksBy(ctx, by, limit)
+			rows, err = r.ActiveChecksBy(ctx, by, before, most)
 		case filter.Active:
-			rows, err = r.ActiveChecks(ctx, limit)
+			rows, err = r.ActiveChecks(ctx, before, most)
 		case by != "":
-			rows, err = r.NewestChecksBy(ctx, by, limit)
+			rows, err = r.NewestChecksBy(ctx, by, before, most)
 		default:
-			rows, err = r.NewestChecks(ctx, limit)
+			rows, err = r.NewestChecks(ctx, before, most)
 		}
 		if err != nil {
 			return err
 		}
-		out, err = all(rows, checkFrom)
+		page, err = pageOf(rows, limit, checkFrom, func(c pipeline.Check) string { return c.ID.String() })
 		return err
 	})
-	return out, err
+	return page, err
 }
 
 // StartCheck implements [pipeline.CheckBook]. It returns an error that matches

@@ -412,7 +412,7 @@ func (d *desk) check(t *testing.T, by pipeline.Actor, models ...string) {
 	}
 	require.Eventually(t, func() bool {
 		active, err := d.Service.Queue.DB.Checks(t.Context(), pipeline.CheckFilter{Active: true})
-		return err == nil && len(active) == 0
+		return err == nil && len(active.Items) == 0
 	}, pageTime, 50*time.Millisecond)
 }
 

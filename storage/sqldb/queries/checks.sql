@@ -10,16 +10,16 @@ INSERT INTO checks (
 SELECT * FROM checks WHERE id = ?1;
 
 -- name: NewestChecks :many
-SELECT * FROM checks ORDER BY id DESC LIMIT ?1;
+SELECT * FROM checks WHERE id < ?1 ORDER BY id DESC LIMIT ?2;
 
 -- name: NewestChecksBy :many
-SELECT * FROM checks WHERE by_key = ?1 ORDER BY id DESC LIMIT ?2;
+SELECT * FROM checks WHERE by_key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3;
 
 -- name: ActiveChecks :many
-SELECT * FROM checks WHERE state IN ('queued', 'running') ORDER BY id DESC LIMIT ?1;
+SELECT * FROM checks WHERE state IN ('queued', 'running') AND id < ?1 ORDER BY id DESC LIMIT ?2;
 
 -- name: ActiveChecksBy :many
-SELECT * FROM checks WHERE state IN ('queued', 'running') AND by_key = ?1 ORDER BY id DESC LIMIT ?2;
+SELECT * FROM checks WHERE state IN ('queued', 'running') AND by_key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3;
 
 -- name: StartCheck :execrows
 UPDATE checks SET state = 'running', attempt = attempt + 1, objects = 0, inspected = 0, bytes = 0, hashed = 0,

@@ -50,9 +50,16 @@ func (s Suite) checks(t *testing.T) {
 	failed.State, failed.Failure, failed.EndedAt = pipeline.CheckFailed, failure, &end
 
 	list := func(f pipeline.CheckFilter) []pipeline.Check {
-		out, err := b.book.Checks(t.Context(), f)
+		page, err := b.book.Checks(t.Context(), f)
 		require.NoError(t, err)
-		return out
+		f.Limit = 1
+		if walked := paged(t, 1, func(cursor string) (pipeline.PageOf[pipeline.Check], error) {
+			f.Cursor = cursor
+			return b.book.Checks(t.Context(), f)
+		}); page.Next == "" {
+			require.Equal(t, page.Items, walked)
+		}
+		return page.Items
 	}
 	require.Equal(t, []pipeline.Check{failed, plain, full}, list(pipeline.CheckFilter{}))
 	require.Equal(t, []pipeline.Check{failed}, list(pipeline.CheckFilter{Limit: 1}))

@@ -10,11 +10,11 @@ import (
 )
 
 const activeChecks = `-- name: ActiveChecks :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE state IN ('queued', 'running') ORDER BY id DESC LIMIT ?1
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE state IN ('queued', 'running') AND id < ?1 ORDER BY id DESC LIMIT ?2
 `
 
-func (q *Queries) ActiveChecks(ctx context.Context, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, activeChecks, limit)
+func (q *Queries) ActiveChecks(ctx context.Context, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, activeChecks, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +62,11 @@ func (q *Queries) ActiveChecks(ctx context.Context, limit int64) ([]Check, error
 }
 
 const activeChecksBy = `-- name: ActiveChecksBy :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE state IN ('queued', 'running') AND by_key = ?1 ORDER BY id DESC LIMIT ?2
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE state IN ('queued', 'running') AND by_key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
 `
 
-func (q *Queries) ActiveChecksBy(ctx context.Context, byKey string, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, activeChecksBy, byKey, limit)
+func (q *Queries) ActiveChecksBy(ctx context.Context, byKey string, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, activeChecksBy, byKey, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -278,11 +278,11 @@ func (q *Queries) MoveCheck(ctx context.Context, arg MoveCheckParams) (int64, er
 }
 
 const newestChecks = `-- name: NewestChecks :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks ORDER BY id DESC LIMIT ?1
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE id < ?1 ORDER BY id DESC LIMIT ?2
 `
 
-func (q *Queries) NewestChecks(ctx context.Context, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, newestChecks, limit)
+func (q *Queries) NewestChecks(ctx context.Context, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, newestChecks, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -330,11 +330,11 @@ func (q *Queries) NewestChecks(ctx context.Context, limit int64) ([]Check, error
 }
 
 const newestChecksBy = `-- name: NewestChecksBy :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE by_key = ?1 ORDER BY id DESC LIMIT ?2
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE by_key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
 `
 
-func (q *Queries) NewestChecksBy(ctx context.Context, byKey string, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, newestChecksBy, byKey, limit)
+func (q *Queries) NewestChecksBy(ctx context.Context, byKey string, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, newestChecksBy, byKey, iD, limit)
 	if err != nil {
 		return nil, err
 	}
