@@ -33,8 +33,10 @@ type Check struct {
 	Hash bool `json:"hash,omitempty"`
 	// Replaces is the case that this one answers: it gives way to the new case.
 	Replaces *uuid.UUID `json:"replaces,omitempty"`
-	By       Actor      `json:"by"`
-	State    CheckState `json:"state"`
+	// Link is the link through which it was asked for, nil for none.
+	Link  *uuid.UUID `json:"-"`
+	By    Actor      `json:"by"`
+	State CheckState `json:"state"`
 	// Attempt counts the times it was begun.
 	Attempt int `json:"attempt"`
 	// Objects and Inspected tell how far a running check is; Bytes and Hashed, in bytes,
@@ -81,6 +83,9 @@ type CheckOutcome struct {
 type CheckFilter struct {
 	// By is the name of who asked.
 	By string
+	// Link chooses those that were asked for through a link. By and Active are not read
+	// then.
+	Link *uuid.UUID
 	// Active chooses those that have not ended.
 	Active bool
 	// Cursor is the Next of the page before.

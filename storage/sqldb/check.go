@@ -79,6 +79,8 @@ func (db *DB) Checks(ctx context.Context, filter pipeline.CheckFilter) (pipeline
 		var rows []queries.Check
 		var err error
 		switch {
+		case filter.Link != nil:
+			rows, err = r.NewestChecksThrough(ctx, textOf(filter.Link), before, most)
 		case filter.Active && by != "":
 			rows, err = r.ActiveChecksBy(ctx, by, before, most)
 		case filter.Active:
@@ -173,7 +175,7 @@ func checkRow(c pipeline.Check) (queries.InsertCheckParams, error) {
 	if err != nil {
 		return queries.InsertCheckParams{}, err
 	}
-	row := queries.InsertCheckParams{ID: c.ID.String(), Source: c.Source, Packs: string(packs), Replaces: textOf(c.Replaces),
+	row := queries.InsertCheckParams{ID: c.ID.String(), Source: c.Source, Packs: string(packs), Replaces: textOf(c.Replaces), LinkID: textOf(c.Link),
 		ByName: c.By.Name, ByKey: c.By.Key(), ByKnown: string(c.By.Known), ByRoles: roles, State: string(pipeline.CheckQueued),
 		CreatedAt: pipeline.AuditTime(c.CreatedAt)}
 	if c.SubmissionDigest != nil {
@@ -187,7 +189,7 @@ func checkRow(c pipeline.Check) (queries.InsertCheckParams, error) {
 
 func checkFrom(r queries.Check) (pipeline.Check, error) {
 	var p parser
-	c := pipeline.Check{ID: p.id(r.ID), Source: r.Source, Hash: r.Hash != 0, Replaces: p.optionalID(r.Replaces),
+	c := pipeline.Check{ID: p.id(r.ID), Source: r.Source, Hash: r.Hash != 0, Replaces: p.optionalID(r.Replaces), Link: p.optionalID(r.LinkID),
 		By:    pipeline.Actor{Name: r.ByName, Known: pipeline.Known(r.ByKnown), Roles: p.roles(r.ByRoles)},
 		State: pipeline.CheckState(r.State), Attempt: int(r.Attempt), Objects: r.Objects, Inspected: r.Inspected, Bytes: r.Bytes, Hashed: r.Hashed,
 		Case: p.optionalID(r.CaseID), Verdict: pipeline.Verdict(r.Verdict), CreatedAt: p.time(r.CreatedAt), StartedAt: p.optionalTime(r.StartedAt),

@@ -1,9 +1,9 @@
 -- name: InsertCheck :exec
 INSERT INTO checks (
     id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt,
-    objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until
+    objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id
 ) VALUES (
-    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25
 );
 
 -- name: CheckByID :one
@@ -20,6 +20,9 @@ SELECT * FROM checks WHERE state IN ('queued', 'running') AND id < ?1 ORDER BY i
 
 -- name: ActiveChecksBy :many
 SELECT * FROM checks WHERE state IN ('queued', 'running') AND by_key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3;
+
+-- name: NewestChecksThrough :many
+SELECT * FROM checks WHERE link_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3;
 
 -- name: StartCheck :execrows
 UPDATE checks SET state = 'running', attempt = attempt + 1, objects = 0, inspected = 0, bytes = 0, hashed = 0,

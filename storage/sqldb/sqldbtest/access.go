@@ -235,3 +235,11 @@ func (s Suite) replies(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &other, got)
 }
+
+// link keeps a link to a case.
+func (b *bundle) link(id uuid.UUID) pipeline.Link {
+	b.Helper()
+	l := pipeline.Link{ID: uuid.Must(uuid.NewV7()), Case: id, CreatedBy: "rita", CreatedAt: b.now, ExpiresAt: b.now.Add(time.Hour)}
+	require.NoError(b, b.book.AddLink(b.Context(), l, secretOf(l.ID.String()), Person("rita")))
+	return l
+}

@@ -68,6 +68,13 @@ func (s Suite) checks(t *testing.T) {
 	require.Equal(t, []pipeline.Check{full}, list(pipeline.CheckFilter{Active: true, By: "sam"}))
 	require.Empty(t, list(pipeline.CheckFilter{By: "nobody"}))
 
+	// A check that was asked for through a link is found by that link alone.
+	one, two := b.link(was.ID), b.link(was.ID)
+	through := pipeline.Check{ID: uuid.Must(uuid.NewV7()), Source: "s3://b/m/", By: full.By, Link: &one.ID, State: pipeline.CheckQueued, CreatedAt: b.now}
+	require.NoError(t, b.book.AddCheck(t.Context(), through, nil))
+	require.Equal(t, []pipeline.Check{through}, list(pipeline.CheckFilter{Link: &one.ID}))
+	require.Empty(t, list(pipeline.CheckFilter{Link: &two.ID}))
+
 	for _, missing := range []func(uuid.UUID) error{
 		func(id uuid.UUID) error { _, err := b.book.CheckByID(t.Context(), id); return err },
 		func(id uuid.UUID) error { _, err := b.book.CheckSubmission(t.Context(), id); return err },
