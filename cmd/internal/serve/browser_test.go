@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/draw"
 	"image/jpeg"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -88,6 +89,12 @@ func openDesk(t *testing.T, models ...string) *desk {
 // address.
 func openDeskAt(t *testing.T, now func() time.Time, models ...string) *desk {
 	t.Helper()
+	return openDeskWith(t, func(o *serve.Options) { o.Now = now }, models...)
+}
+
+// openDeskWith serves a desk with other options, on connections with small buffers.
+func openDeskWith(t *testing.T, change func(*serve.Options), models ...string) *desk {
+	t.Helper()
 	d := &desk{t: t, models: t.TempDir(), provider: accesstest.Start(t), logs: &syncBuffer{}}
 	for _, name := range models {
 		m, err := fixtures.Load(name)
@@ -112,18 +119,31 @@ func openDeskAt(t *testing.T, now func() time.Time, models ...string) *desk {
 		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"},
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 			SignIn:         config.SignIn{Issuer: d.provider.Issuer, ClientID: accesstest.ClientID, ClientSecret: accesstest.ClientSecret}}}
-	d.Desk, err = serve.Open(t.Context(), serve.Options{Settings: settings, Now: now, Signer: d.key,
-		Logger: hclog.New(&hclog.LoggerOptions{Output: d.logs, Level: hclog.Debug})}, listener.Addr())
+	options := serve.Options{Settings: settings, Now: time.Now, Signer: d.key, Logger: hclog.New(&hclog.LoggerOptions{Output: d.logs, Level: hclog.Debug})}
+	change(&options)
+	d.Desk, err = serve.Open(t.Context(), options, listener.Addr())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- d.Server.Run(ctx, listener) }()
+	go func() { done <- d.Server.Run(ctx, narrow{listener}) }()
 	t.Cleanup(func() {
 		stop()
 		require.NoError(t, <-done)
 		require.NoError(t, d.Close())
 	})
 	return d
+}
+
+// narrow is a listener whose connections hold little that was not taken yet.
+type narrow struct{ net.Listener }
+
+// Accept implements [net.Listener].
+func (n narrow) Accept() (net.Conn, error) {
+	conn, err := n.Listener.Accept()
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+	}
+	return conn, err
 }
 
 // tab is one person's browser: what it knows is its own.
