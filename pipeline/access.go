@@ -80,6 +80,16 @@ func MachineRoles() []ActorRole { return []ActorRole{RoleSubmitter, RoleAuditor}
 // Valid reports whether the token counts at a time.
 func (t Token) Valid(at time.Time) bool { return t.RevokedAt == nil && at.Before(t.ExpiresAt) }
 
+// TokenFilter chooses tokens. A zero field chooses all.
+type TokenFilter struct {
+	// Account is the owner.
+	Account *uuid.UUID
+	// Cursor is the Next of the page before.
+	Cursor string
+	// Limit is 50 where it is 0, and 200 at most.
+	Limit int
+}
+
 // TokenBook keeps tokens, by the digest of their secret. Making and revoking one are
 // audit events.
 type TokenBook interface {
@@ -90,9 +100,11 @@ type TokenBook interface {
 	TokenBySecret(ctx context.Context, secret Digest) (Token, error)
 	// TouchToken notes that a token was used. It may be told late, or not at all.
 	TouchToken(ctx context.Context, id uuid.UUID, at time.Time) error
-	// Tokens returns at most limit tokens, newest first, those of one account only where
-	// account is not nil.
-	Tokens(ctx context.Context, account *uuid.UUID, limit int) ([]Token, error)
+	// TokenByID returns an error that matches [ErrNotFound] where there is none.
+	TokenByID(ctx context.Context, id uuid.UUID) (Token, error)
+	// Tokens returns a page of tokens, newest first. It returns an error that matches
+	// [ErrUsage] where the cursor is none that a page gave.
+	Tokens(ctx context.Context, filter TokenFilter) (PageOf[Token], error)
 	// RevokeToken returns an error that matches [ErrNotFound] where there is none.
 	RevokeToken(ctx context.Context, id uuid.UUID, by Actor, at time.Time) error
 }

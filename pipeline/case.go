@@ -170,10 +170,9 @@ func timeText(t *time.Time) string {
 type CaseFilter struct {
 	States   []State
 	Verdicts []Verdict
-	// Source, Family, Submitter and Fingerprint must be equal.
+	// Source, Family and Fingerprint must be equal.
 	Source      string
 	Family      string
-	Submitter   string
 	Fingerprint string
 	// Text must occur in source, family or submitter, in any letter case.
 	Text string
@@ -183,9 +182,10 @@ type CaseFilter struct {
 	Pins Digest
 	// SourcePrefix is how the source must begin.
 	SourcePrefix string
-	// Assignee and Claimant must be equal, in any letter case.
-	Assignee string
-	Claimant string
+	// Submitter, Assignee and Claimant must be equal, in any letter case.
+	Submitter string
+	Assignee  string
+	Claimant  string
 	// Cause must be equal.
 	Cause string
 	// Pack and Rule: a finding of the case's current report must come from them, and be
@@ -287,11 +287,7 @@ type RuleLister interface {
 }
 
 // CasePage is one page of the queue.
-type CasePage struct {
-	Items []Case `json:"items"`
-	// Next is the cursor of the next page, "" after the last.
-	Next string `json:"next"`
-}
+type CasePage = PageOf[Case]
 
 // CaseFile is a case with what people said of it.
 type CaseFile struct {

@@ -33,8 +33,10 @@ type Check struct {
 	Hash bool `json:"hash,omitempty"`
 	// Replaces is the case that this one answers: it gives way to the new case.
 	Replaces *uuid.UUID `json:"replaces,omitempty"`
-	By       Actor      `json:"by"`
-	State    CheckState `json:"state"`
+	// Link is the link through which it was asked for, nil for none.
+	Link  *uuid.UUID `json:"-"`
+	By    Actor      `json:"by"`
+	State CheckState `json:"state"`
 	// Attempt counts the times it was begun.
 	Attempt int `json:"attempt"`
 	// Objects and Inspected tell how far a running check is; Bytes and Hashed, in bytes,
@@ -81,8 +83,13 @@ type CheckOutcome struct {
 type CheckFilter struct {
 	// By is the name of who asked.
 	By string
+	// Link chooses those that were asked for through a link. By and Active are not read
+	// then.
+	Link *uuid.UUID
 	// Active chooses those that have not ended.
 	Active bool
+	// Cursor is the Next of the page before.
+	Cursor string
 	// Limit is 50 where it is 0, and 200 at most.
 	Limit int
 }
@@ -95,8 +102,9 @@ type CheckBook interface {
 	CheckByID(ctx context.Context, id uuid.UUID) (Check, error)
 	// CheckSubmission returns what was declared for a check, nil where nothing was.
 	CheckSubmission(ctx context.Context, id uuid.UUID) (*Submission, error)
-	// Checks returns the newest first.
-	Checks(ctx context.Context, filter CheckFilter) ([]Check, error)
+	// Checks returns a page of checks, newest first. It returns an error that matches
+	// [ErrUsage] where the cursor is none that a page gave.
+	Checks(ctx context.Context, filter CheckFilter) (PageOf[Check], error)
 	// StartCheck takes a check for a worker until the lease ends. ok is false where it
 	// has ended, or belongs to another worker whose lease holds at the time.
 	StartCheck(ctx context.Context, id uuid.UUID, worker string, at, lease time.Time) (c Check, ok bool, err error)

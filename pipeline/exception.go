@@ -49,9 +49,24 @@ type ExceptionFilter struct {
 	EndsBefore time.Time
 	// Source chooses those that cover a source.
 	Source string
-	// Limit is 200 where it is 0.
+	// Order is [ExceptionsNewest] where it is "".
+	Order ExceptionOrder
+	// Cursor is the Next of the page before, in the same order.
+	Cursor string
+	// Limit is 50 where it is 0, and 200 at most.
 	Limit int
 }
+
+// ExceptionOrder is the order of a list of exceptions.
+type ExceptionOrder string
+
+// The orders of exceptions.
+const (
+	ExceptionsNewest ExceptionOrder = "newest"
+	// ExceptionsEnding: what ends, or ended, first comes first. One that is ended early
+	// while somebody goes from page to page may be missed there.
+	ExceptionsEnding ExceptionOrder = "ending"
+)
 
 // ExceptionBook keeps exceptions. Each change is an audit event about no case, with the
 // exception in its data.
@@ -64,8 +79,9 @@ type ExceptionBook interface {
 	Note(ctx context.Context, mark string, event AuditEvent) (noted bool, err error)
 	// ExceptionByID returns an error that matches [ErrNotFound] where there is none.
 	ExceptionByID(ctx context.Context, id uuid.UUID) (Exception, error)
-	// Exceptions returns those that end first first.
-	Exceptions(ctx context.Context, filter ExceptionFilter) ([]Exception, error)
+	// Exceptions returns a page of exceptions. It returns an error that matches [ErrUsage]
+	// where the order is unknown, or the cursor is none that a page of this order gave.
+	Exceptions(ctx context.Context, filter ExceptionFilter) (PageOf[Exception], error)
 	// RestingOn returns the approved cases that rest on an exception.
 	RestingOn(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error)
 }

@@ -60,6 +60,15 @@ type Delivery struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// DeliveryFilter chooses deliveries. A zero field chooses all.
+type DeliveryFilter struct {
+	State DeliveryState
+	// Cursor is the Next of the page before.
+	Cursor string
+	// Limit is 50 where it is 0, and 200 at most.
+	Limit int
+}
+
 // NoticeBook keeps what was told to whom.
 type NoticeBook interface {
 	// NoticeCursor returns the seq of the last event that was turned into notices for a
@@ -74,8 +83,9 @@ type NoticeBook interface {
 	DueDeliveries(ctx context.Context, at time.Time, limit int) ([]Delivery, error)
 	// NoteDelivery writes state, attempts, times and error of a delivery.
 	NoteDelivery(ctx context.Context, d Delivery) error
-	// Deliveries returns the newest first, those in one state only where state is not "".
-	Deliveries(ctx context.Context, state DeliveryState, limit int) ([]Delivery, error)
+	// Deliveries returns a page of deliveries, newest first. It returns an error that
+	// matches [ErrUsage] where the cursor is none that a page gave.
+	Deliveries(ctx context.Context, filter DeliveryFilter) (PageOf[Delivery], error)
 	// DeliveryByID returns an error that matches [ErrNotFound] where there is none.
 	DeliveryByID(ctx context.Context, id uuid.UUID) (Delivery, error)
 }

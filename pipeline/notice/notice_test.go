@@ -93,8 +93,8 @@ func (b *book) NoteDelivery(_ context.Context, d pipeline.Delivery) error {
 	return nil
 }
 
-func (b *book) Deliveries(context.Context, pipeline.DeliveryState, int) ([]pipeline.Delivery, error) {
-	return b.list, nil
+func (b *book) Deliveries(context.Context, pipeline.DeliveryFilter) (pipeline.PageOf[pipeline.Delivery], error) {
+	return pipeline.PageOf[pipeline.Delivery]{Items: b.list}, nil
 }
 
 func (b *book) DeliveryByID(_ context.Context, id uuid.UUID) (pipeline.Delivery, error) {

@@ -218,11 +218,11 @@ func (b *book) ExceptionByID(_ context.Context, id uuid.UUID) (pipeline.Exceptio
 	return pipeline.Exception{}, pipeline.ErrNotFound
 }
 
-func (b *book) Exceptions(_ context.Context, f pipeline.ExceptionFilter) ([]pipeline.Exception, error) {
-	var out []pipeline.Exception
+func (b *book) Exceptions(_ context.Context, f pipeline.ExceptionFilter) (pipeline.PageOf[pipeline.Exception], error) {
+	var out pipeline.PageOf[pipeline.Exception]
 	for _, e := range b.exceptions {
 		if (f.LiveAt.IsZero() || e.Live(f.LiveAt)) && (f.EndsBefore.IsZero() || e.Until.Before(f.EndsBefore)) && (f.Source == "" || e.Covers(f.Source)) {
-			out = append(out, e)
+			out.Items = append(out.Items, e)
 		}
 	}
 	return out, nil

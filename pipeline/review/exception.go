@@ -132,31 +132,30 @@ func (d *Desk) EndEarly(ctx context.Context, id uuid.UUID, why string, by pipeli
 	return e, opened, nil
 }
 
+// lapsingPage is how many exceptions are looked at at a time.
+const lapsingPage = 200
+
 // Lapsing implements [pipeline.ExceptionKeeper].
 func (d *Desk) Lapsing(ctx context.Context, within time.Duration) (int, error) {
 	if d.exceptions == nil {
 		return 0, nil
 	}
 	a := d.act(pipeline.SystemActor())
-	soon, err := d.exceptions.Exceptions(ctx, pipeline.ExceptionFilter{LiveAt: a.at, EndsBefore: a.at.Add(within)})
-	if err != nil {
-		return 0, err
-	}
 	told := 0
-	for _, e := range soon {
+	err := pipeline.WalkPages(func(cursor string) (pipeline.PageOf[pipeline.Exception], error) {
+		return d.exceptions.Exceptions(ctx, pipeline.ExceptionFilter{LiveAt: a.at, EndsBefore: a.at.Add(within), Cursor: cursor, Limit: lapsingPage})
+	}, func(e pipeline.Exception) error {
 		event, err := a.event(pipeline.EventExceptionLapsing, details{"exception": e})
 		if err != nil {
-			return told, err
+			return err
 		}
 		noted, err := d.exceptions.Note(ctx, "exception_lapsing "+e.ID.String(), event)
-		if err != nil {
-			return told, err
-		}
 		if noted {
 			told++
 		}
-	}
-	return told, nil
+		return err
+	})
+	return told, err
 }
 
 // event is an audit event about no case.

@@ -204,24 +204,46 @@ func (db *DB) TouchToken(ctx context.Context, id uuid.UUID, at time.Time) error 
 }
 
 // Tokens implements [pipeline.TokenBook].
-func (db *DB) Tokens(ctx context.Context, account *uuid.UUID, limit int) ([]pipeline.Token, error) {
-	var out []pipeline.Token
-	err := db.read(ctx, "list the tokens", func(r *queries.Queries, _ *sql.Tx) error {
-		if account == nil {
-			rows, err := r.NewestTokens(ctx, int64(limit))
+func (db *DB) Tokens(ctx context.Context, filter pipeline.TokenFilter) (pipeline.PageOf[pipeline.Token], error) {
+	limit := pageLimit(filter.Limit)
+	most := int64(limit) + 1
+	var page pipeline.PageOf[pipeline.Token]
+	before, err := idBefore(filter.Cursor)
+	if err != nil {
+		return page, err
+	}
+	cursor := func(t pipeline.Token) string { return t.ID.String() }
+	err = db.read(ctx, "list the tokens", func(r *queries.Queries, _ *sql.Tx) error {
+		if filter.Account == nil {
+			rows, err := r.NewestTokens(ctx, before, most)
 			if err != nil {
 				return err
 			}
-			out, err = all(rows, func(row queries.NewestTokensRow) (pipeline.Token, error) { return tokenFrom(queries.TokenByIDRow(row)) })
+			page, err = pageOf(rows, limit, func(row queries.NewestTokensRow) (pipeline.Token, error) { return tokenFrom(queries.TokenByIDRow(row)) }, cursor)
 			return err
 		}
-		rows, err := r.NewestTokensOf(ctx, textOf(account), int64(limit))
+		rows, err := r.NewestTokensOf(ctx, textOf(filter.Account), before, most)
 		if err != nil {
 			return err
 		}
-		out, err = all(rows, func(row queries.NewestTokensOfRow) (pipeline.Token, error) {
+		page, err = pageOf(rows, limit, func(row queries.NewestTokensOfRow) (pipeline.Token, error) {
 			return tokenFrom(queries.TokenByIDRow(row))
-		})
+		}, cursor)
+		return err
+	})
+	return page, err
+}
+
+// TokenByID implements [pipeline.TokenBook]. A person's token acts under the name that its
+// owner has now.
+func (db *DB) TokenByID(ctx context.Context, id uuid.UUID) (pipeline.Token, error) {
+	var out pipeline.Token
+	err := db.read(ctx, "read the token", func(r *queries.Queries, _ *sql.Tx) error {
+		row, err := r.TokenByID(ctx, id.String())
+		if err != nil {
+			return missing(err, "there is no token "+id.String())
+		}
+		out, err = tokenFrom(row)
 		return err
 	})
 	return out, err

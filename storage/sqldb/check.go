@@ -66,30 +66,37 @@ func (db *DB) CheckSubmission(ctx context.Context, id uuid.UUID) (*pipeline.Subm
 }
 
 // Checks implements [pipeline.CheckBook].
-func (db *DB) Checks(ctx context.Context, filter pipeline.CheckFilter) ([]pipeline.Check, error) {
-	limit := int64(pageLimit(filter.Limit))
+func (db *DB) Checks(ctx context.Context, filter pipeline.CheckFilter) (pipeline.PageOf[pipeline.Check], error) {
+	limit := pageLimit(filter.Limit)
+	most := int64(limit) + 1
 	by := pipeline.Actor{Name: filter.By}.Key()
-	var out []pipeline.Check
-	err := db.read(ctx, "list the checks", func(r *queries.Queries, _ *sql.Tx) error {
+	var page pipeline.PageOf[pipeline.Check]
+	before, err := idBefore(filter.Cursor)
+	if err != nil {
+		return page, err
+	}
+	err = db.read(ctx, "list the checks", func(r *queries.Queries, _ *sql.Tx) error {
 		var rows []queries.Check
 		var err error
 		switch {
+		case filter.Link != nil:
+			rows, err = r.NewestChecksThrough(ctx, textOf(filter.Link), before, most)
 		case filter.Active && by != "":
-			rows, err = r.ActiveChecksBy(ctx, by, limit)
+			rows, err = r.ActiveChecksBy(ctx, by, before, most)
 		case filter.Active:
-			rows, err = r.ActiveChecks(ctx, limit)
+			rows, err = r.ActiveChecks(ctx, before, most)
 		case by != "":
-			rows, err = r.NewestChecksBy(ctx, by, limit)
+			rows, err = r.NewestChecksBy(ctx, by, before, most)
 		default:
-			rows, err = r.NewestChecks(ctx, limit)
+			rows, err = r.NewestChecks(ctx, before, most)
 		}
 		if err != nil {
 			return err
 		}
-		out, err = all(rows, checkFrom)
+		page, err = pageOf(rows, limit, checkFrom, func(c pipeline.Check) string { return c.ID.String() })
 		return err
 	})
-	return out, err
+	return page, err
 }
 
 // StartCheck implements [pipeline.CheckBook]. It returns an error that matches
@@ -168,7 +175,7 @@ func checkRow(c pipeline.Check) (queries.InsertCheckParams, error) {
 	if err != nil {
 		return queries.InsertCheckParams{}, err
 	}
-	row := queries.InsertCheckParams{ID: c.ID.String(), Source: c.Source, Packs: string(packs), Replaces: textOf(c.Replaces),
+	row := queries.InsertCheckParams{ID: c.ID.String(), Source: c.Source, Packs: string(packs), Replaces: textOf(c.Replaces), LinkID: textOf(c.Link),
 		ByName: c.By.Name, ByKey: c.By.Key(), ByKnown: string(c.By.Known), ByRoles: roles, State: string(pipeline.CheckQueued),
 		CreatedAt: pipeline.AuditTime(c.CreatedAt)}
 	if c.SubmissionDigest != nil {
@@ -182,7 +189,7 @@ func checkRow(c pipeline.Check) (queries.InsertCheckParams, error) {
 
 func checkFrom(r queries.Check) (pipeline.Check, error) {
 	var p parser
-	c := pipeline.Check{ID: p.id(r.ID), Source: r.Source, Hash: r.Hash != 0, Replaces: p.optionalID(r.Replaces),
+	c := pipeline.Check{ID: p.id(r.ID), Source: r.Source, Hash: r.Hash != 0, Replaces: p.optionalID(r.Replaces), Link: p.optionalID(r.LinkID),
 		By:    pipeline.Actor{Name: r.ByName, Known: pipeline.Known(r.ByKnown), Roles: p.roles(r.ByRoles)},
 		State: pipeline.CheckState(r.State), Attempt: int(r.Attempt), Objects: r.Objects, Inspected: r.Inspected, Bytes: r.Bytes, Hashed: r.Hashed,
 		Case: p.optionalID(r.CaseID), Verdict: pipeline.Verdict(r.Verdict), CreatedAt: p.time(r.CreatedAt), StartedAt: p.optionalTime(r.StartedAt),

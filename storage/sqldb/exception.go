@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,9 +12,6 @@ import (
 	"weighbridge/pipeline"
 	"weighbridge/storage/sqldb/internal/queries"
 )
-
-// exceptionsDefault is the number of exceptions that are returned where nobody says.
-const exceptionsDefault = 200
 
 // AddException implements [pipeline.ExceptionBook].
 func (db *DB) AddException(ctx context.Context, e pipeline.Exception, event pipeline.AuditEvent) error {
@@ -100,21 +98,65 @@ func exceptionByID(ctx context.Context, r *queries.Queries, id uuid.UUID) (pipel
 }
 
 // Exceptions implements [pipeline.ExceptionBook].
-func (db *DB) Exceptions(ctx context.Context, filter pipeline.ExceptionFilter) ([]pipeline.Exception, error) {
-	args := queries.ExceptionsParams{LiveAt: filterTime(filter.LiveAt), EndsBefore: filterTime(filter.EndsBefore), Source: filter.Source, Most: int64(filter.Limit)}
-	if args.Most <= 0 {
-		args.Most = exceptionsDefault
+func (db *DB) Exceptions(ctx context.Context, filter pipeline.ExceptionFilter) (pipeline.PageOf[pipeline.Exception], error) {
+	var find func(r *queries.Queries, most int64) ([]queries.Exception, error)
+	var cursor func(e pipeline.Exception) string
+	live, before := filterTime(filter.LiveAt), filterTime(filter.EndsBefore)
+	switch filter.Order {
+	case pipeline.ExceptionsNewest, "":
+		id, err := idBefore(filter.Cursor)
+		if err != nil {
+			return pipeline.PageOf[pipeline.Exception]{}, err
+		}
+		cursor = func(e pipeline.Exception) string { return e.ID.String() }
+		find = func(r *queries.Queries, most int64) ([]queries.Exception, error) {
+			return r.NewestExceptions(ctx, queries.NewestExceptionsParams{Before: id, LiveAt: live, EndsBefore: before, Source: filter.Source, Most: most})
+		}
+	case pipeline.ExceptionsEnding:
+		end, id, err := afterEnd(filter.Cursor)
+		if err != nil {
+			return pipeline.PageOf[pipeline.Exception]{}, err
+		}
+		cursor = func(e pipeline.Exception) string {
+			if e.EndedAt != nil {
+				return pipeline.AuditTime(*e.EndedAt) + "," + e.ID.String()
+			}
+			return pipeline.AuditTime(e.Until) + "," + e.ID.String()
+		}
+		find = func(r *queries.Queries, most int64) ([]queries.Exception, error) {
+			return r.EndingExceptions(ctx, queries.EndingExceptionsParams{AfterEnd: &end, After: id, LiveAt: live, EndsBefore: before, Source: filter.Source, Most: most})
+		}
+	default:
+		return pipeline.PageOf[pipeline.Exception]{}, &pipeline.Error{Code: pipeline.CodeUsage, Message: fmt.Sprintf("%.40q is no order of exceptions", string(filter.Order)), Hint: "name newest or ending"}
 	}
-	var out []pipeline.Exception
+	limit := pageLimit(filter.Limit)
+	var page pipeline.PageOf[pipeline.Exception]
 	err := db.read(ctx, "list the exceptions", func(r *queries.Queries, _ *sql.Tx) error {
-		rows, err := r.Exceptions(ctx, args)
+		rows, err := find(r, int64(limit)+1)
 		if err != nil {
 			return err
 		}
-		out, err = all(rows, exceptionFrom)
+		page, err = pageOf(rows, limit, exceptionFrom, cursor)
 		return err
 	})
-	return out, err
+	return page, err
+}
+
+// afterEnd is where the page before ended in the order of ends: "END,ID".
+func afterEnd(cursor string) (end, id string, err error) {
+	if cursor == "" {
+		return "", "", nil
+	}
+	end, id, _ = strings.Cut(cursor, ",")
+	at, err := time.Parse(time.RFC3339Nano, end)
+	if err != nil {
+		return "", "", errCursor()
+	}
+	is, err := uuid.Parse(id)
+	if err != nil {
+		return "", "", errCursor()
+	}
+	return pipeline.AuditTime(at), is.String(), nil
 }
 
 // filterTime is how a query names a time, "" for none.

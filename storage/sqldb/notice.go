@@ -59,25 +59,9 @@ func (db *DB) AddDeliveries(ctx context.Context, hook string, from, to int64, ne
 
 // DueDeliveries implements [pipeline.NoticeBook].
 func (db *DB) DueDeliveries(ctx context.Context, at time.Time, limit int) ([]pipeline.Delivery, error) {
-	return db.deliveries(ctx, func(r *queries.Queries) ([]queries.Delivery, error) {
-		return r.DueDeliveries(ctx, pipeline.AuditTime(at), int64(limit))
-	})
-}
-
-// Deliveries implements [pipeline.NoticeBook].
-func (db *DB) Deliveries(ctx context.Context, state pipeline.DeliveryState, limit int) ([]pipeline.Delivery, error) {
-	return db.deliveries(ctx, func(r *queries.Queries) ([]queries.Delivery, error) {
-		if state == "" {
-			return r.NewestDeliveries(ctx, int64(limit))
-		}
-		return r.NewestDeliveriesIn(ctx, string(state), int64(limit))
-	})
-}
-
-func (db *DB) deliveries(ctx context.Context, find func(*queries.Queries) ([]queries.Delivery, error)) ([]pipeline.Delivery, error) {
 	var out []pipeline.Delivery
-	err := db.read(ctx, "list the notices", func(r *queries.Queries, _ *sql.Tx) error {
-		rows, err := find(r)
+	err := db.read(ctx, "look for notices that are due", func(r *queries.Queries, _ *sql.Tx) error {
+		rows, err := r.DueDeliveries(ctx, pipeline.AuditTime(at), int64(limit))
 		if err != nil {
 			return err
 		}
@@ -85,6 +69,32 @@ func (db *DB) deliveries(ctx context.Context, find func(*queries.Queries) ([]que
 		return err
 	})
 	return out, err
+}
+
+// Deliveries implements [pipeline.NoticeBook].
+func (db *DB) Deliveries(ctx context.Context, filter pipeline.DeliveryFilter) (pipeline.PageOf[pipeline.Delivery], error) {
+	limit := pageLimit(filter.Limit)
+	most := int64(limit) + 1
+	var page pipeline.PageOf[pipeline.Delivery]
+	before, err := idBefore(filter.Cursor)
+	if err != nil {
+		return page, err
+	}
+	err = db.read(ctx, "list the notices", func(r *queries.Queries, _ *sql.Tx) error {
+		var rows []queries.Delivery
+		var err error
+		if filter.State == "" {
+			rows, err = r.NewestDeliveries(ctx, before, most)
+		} else {
+			rows, err = r.NewestDeliveriesIn(ctx, string(filter.State), before, most)
+		}
+		if err != nil {
+			return err
+		}
+		page, err = pageOf(rows, limit, deliveryFrom, func(d pipeline.Delivery) string { return d.ID.String() })
+		return err
+	})
+	return page, err
 }
 
 // DeliveryByID implements [pipeline.NoticeBook].

@@ -269,7 +269,7 @@ func (s *search) names(f pipeline.CaseFilter) {
 	equal("source", f.Source, "cases_source")
 	equal("pin_digest", string(f.Pins), "cases_pins")
 	equal("fingerprint", f.Fingerprint, "cases_fingerprint")
-	equal("submitter", f.Submitter, "cases_submitter")
+	equal("submitter_key", pipeline.Actor{Name: f.Submitter}.Key(), "cases_submitter")
 	equal("family", f.Family, "cases_family")
 	person("assignee_key", f.Assignee, "cases_assignee")
 	person("claimant_key", f.Claimant, "cases_claimant")
@@ -394,7 +394,7 @@ func (s *search) after(cursor string) error {
 		at = pipeline.AuditTime(t)
 	}
 	if err != nil || found != s.urgent() {
-		return &pipeline.Error{Code: pipeline.CodeUsage, Message: "the cursor is none that a page gave", Hint: "start again from the first page"}
+		return errCursor()
 	}
 	if s.urgent() {
 		s.when("(due_order, cases.id) > (" + s.arg(at) + ", " + s.arg(id.String()) + ")")

@@ -74,7 +74,7 @@ func TestOpen_Refuses(t *testing.T) {
 		{"ShortText", write("short.db", "x"), pipeline.ErrInvalid, "is no database"},
 		{"BrokenHeader", write("header.db", "SQLite format 3\x00"+strings.Repeat("x", 4096)), pipeline.ErrInvalid, ""},
 		{"Foreign", foreign, pipeline.ErrInvalid, "another program"},
-		{"Newer", newer, pipeline.ErrInvalid, "schema is number 999, this version knows 15"},
+		{"Newer", newer, pipeline.ErrInvalid, "schema is number 999, this version knows 16"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

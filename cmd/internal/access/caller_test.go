@@ -34,10 +34,10 @@ func TestTokens(t *testing.T) {
 
 	me := asked{path: "/api/v1/me", header: bearer(secret)}
 	require.Equal(t, said{Name: "rita", Known: pipeline.KnownToken, Roles: []pipeline.ActorRole{pipeline.RoleReviewer}, Account: "rita", Token: "ci"}, d.told(d.ask(me)))
-	list, err := d.mux.TokensOf(t.Context(), rita)
+	list, err := d.mux.TokensOf(t.Context(), rita, "", 0)
 	require.NoError(t, err)
-	require.Len(t, list, 1)
-	require.NotNil(t, list[0].UsedAt, "its use is noted")
+	require.Len(t, list.Items, 1)
+	require.NotNil(t, list.Items[0].UsedAt, "its use is noted")
 	require.Equal(t, http.StatusOK, d.ask(asked{path: "/api/v1/me", header: map[string]string{"Authorization": "bearer " + secret}}).Code)
 
 	// A demotion counts at once, also for what was made before it; so does another name.
@@ -175,18 +175,22 @@ func TestTokens_OfMachinesAndLimits(t *testing.T) {
 	}
 
 	// Each sees and ends their own, an admin all, and a token itself.
-	all, err := d.mux.TokensOf(t.Context(), ada)
+	page, err := d.mux.TokensOf(t.Context(), ada, "", 2)
 	require.NoError(t, err)
+	rest, err := d.mux.TokensOf(t.Context(), ada, page.Next, 2)
+	require.NoError(t, err)
+	all := append(page.Items, rest.Items...)
 	require.Len(t, all, 3)
+	require.Empty(t, rest.Next)
 	for _, token := range all {
 		if token.Account == nil {
 			require.ErrorIs(t, d.mux.RevokeToken(t.Context(), rita, token.ID), pipeline.ErrNotFound)
 		}
 	}
 	require.ErrorIs(t, d.mux.RevokeToken(t.Context(), ada, uuid.UUID{9}), pipeline.ErrNotFound)
-	none, err := d.mux.TokensOf(t.Context(), access.Identity{Actor: pipeline.Actor{Name: "bot"}})
+	none, err := d.mux.TokensOf(t.Context(), access.Identity{Actor: pipeline.Actor{Name: "bot"}}, "", 0)
 	require.NoError(t, err)
-	require.Empty(t, none)
+	require.Empty(t, none.Items)
 	require.Equal(t, http.StatusOK, d.ask(asked{path: "/api/v1/me", header: bearer(secret)}).Code)
 	require.NoError(t, d.mux.RevokeToken(t.Context(), byToken, one.ID))
 	require.Equal(t, http.StatusUnauthorized, d.ask(asked{path: "/api/v1/me", header: bearer(secret)}).Code)

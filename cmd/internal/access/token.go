@@ -116,15 +116,17 @@ func (m *Mux) bearer(ctx context.Context, t *pipeline.Token, who Identity, machi
 		return forbidden("a token of one's own needs an account", "with --dev make one for a machine")
 	}
 	t.Actor, t.Account = who.Actor.Name, &who.Account.ID
-	own, err := m.TokensOf(ctx, Identity{Account: who.Account})
-	if err != nil {
-		return nil, err
-	}
 	live := 0
-	for _, other := range own {
+	err := pipeline.WalkPages(func(cursor string) (pipeline.PageOf[pipeline.Token], error) {
+		return m.o.Tokens.Tokens(ctx, pipeline.TokenFilter{Account: t.Account, Cursor: cursor, Limit: 200})
+	}, func(other pipeline.Token) error {
 		if other.Valid(t.CreatedAt) {
 			live++
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if live >= TokensMost {
 		return nil, &pipeline.Error{Code: pipeline.CodeOverLimit, Message: fmt.Sprintf("you have %d tokens that count", live), Hint: "revoke one that is not used any more"}
@@ -173,36 +175,29 @@ func printable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// mostTokens bounds a list of tokens.
-const mostTokens = 1000
-
-// TokensOf returns the tokens that somebody may see, the newest 1,000 at most: an admin
-// all, others their own.
-func (m *Mux) TokensOf(ctx context.Context, who Identity) ([]pipeline.Token, error) {
+// TokensOf returns a page of the tokens that somebody may see, newest first: an admin sees
+// all, others their own. Cursor and limit are those of [pipeline.TokenFilter].
+func (m *Mux) TokensOf(ctx context.Context, who Identity, cursor string, limit int) (pipeline.PageOf[pipeline.Token], error) {
+	filter := pipeline.TokenFilter{Cursor: cursor, Limit: limit}
 	switch {
 	case who.Actor.Has(pipeline.RoleAdmin):
-		return m.o.Tokens.Tokens(ctx, nil, mostTokens)
 	case who.Account != nil:
-		return m.o.Tokens.Tokens(ctx, &who.Account.ID, mostTokens)
+		filter.Account = &who.Account.ID
+	default:
+		return pipeline.PageOf[pipeline.Token]{}, nil
 	}
-	return nil, nil
+	return m.o.Tokens.Tokens(ctx, filter)
 }
 
 // RevokeToken ends a token: an admin ends any, others their own, and a token itself.
 // The error matches [pipeline.ErrNotFound] for any other.
 func (m *Mux) RevokeToken(ctx context.Context, who Identity, id uuid.UUID) error {
 	if !who.Actor.Has(pipeline.RoleAdmin) && (who.Token == nil || who.Token.ID != id) {
-		// Whoever makes a thousand tokens in a row may see one of them no more, but it is
-		// still theirs.
-		const many = 100 * mostTokens
-		var own []pipeline.Token
-		if who.Account != nil {
-			var err error
-			if own, err = m.o.Tokens.Tokens(ctx, &who.Account.ID, many); err != nil {
-				return err
-			}
+		t, err := m.o.Tokens.TokenByID(ctx, id)
+		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+			return err
 		}
-		if !slices.ContainsFunc(own, func(t pipeline.Token) bool { return t.ID == id }) {
+		if err != nil || t.Account == nil || who.Account == nil || *t.Account != who.Account.ID {
 			return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no such token"}
 		}
 	}

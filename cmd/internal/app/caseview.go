@@ -125,20 +125,20 @@ func (s *Service) covering(ctx context.Context, c pipeline.Case, r *pipeline.Rep
 	if !c.State.Undecided() {
 		return nil, nil
 	}
-	live, err := s.Queue.DB.Exceptions(ctx, pipeline.ExceptionFilter{LiveAt: s.Now(), Source: c.Source})
-	if err != nil {
-		return nil, err
-	}
 	var out []pipeline.Exception
-	for _, e := range live {
+	now := s.Now()
+	err := pipeline.WalkPages(func(cursor string) (pipeline.PageOf[pipeline.Exception], error) {
+		return s.Queue.DB.Exceptions(ctx, pipeline.ExceptionFilter{LiveAt: now, Source: c.Source, Order: pipeline.ExceptionsEnding, Cursor: cursor, Limit: 200})
+	}, func(e pipeline.Exception) error {
 		for _, f := range r.Findings {
 			if f.Pack == e.Pack && f.Rule == e.Rule && f.Mode == pipeline.ModeEnforce && f.Outcome != pipeline.OutcomeNotMatched {
 				out = append(out, e)
 				break
 			}
 		}
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 // Visible returns the case where this actor may see it: who only submits sees what they

@@ -61,6 +61,8 @@ type Asked struct {
 	Hash  bool
 	// Replaces is the undecided case that this one answers.
 	Replaces *uuid.UUID
+	// Link is the link through which it is asked for.
+	Link *uuid.UUID
 }
 
 // submissionMax bounds a submission that comes with a request, in bytes of YAML or JSON.
@@ -102,7 +104,7 @@ func (s *Service) Ask(ctx context.Context, asked Asked, by pipeline.Actor) (pipe
 	if err != nil {
 		return pipeline.Check{}, fmt.Errorf("make an id: %w", err)
 	}
-	c := pipeline.Check{ID: id, Source: src.String(), Packs: asked.Packs, Hash: asked.Hash, Replaces: asked.Replaces, By: by,
+	c := pipeline.Check{ID: id, Source: src.String(), Packs: asked.Packs, Hash: asked.Hash, Replaces: asked.Replaces, Link: asked.Link, By: by,
 		State: pipeline.CheckQueued, CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
 	if d := pipeline.SubmissionDigest(asked.Submission); d != "" {
 		c.SubmissionDigest = &d

@@ -55,7 +55,7 @@ type Mux interface {
 // Keys makes and ends what opens the desk; [access.Mux] does.
 type Keys interface {
 	MakeToken(ctx context.Context, who access.Identity, wanted access.Wanted) (pipeline.Token, string, error)
-	TokensOf(ctx context.Context, who access.Identity) ([]pipeline.Token, error)
+	TokensOf(ctx context.Context, who access.Identity, cursor string, limit int) (pipeline.PageOf[pipeline.Token], error)
 	RevokeToken(ctx context.Context, who access.Identity, id uuid.UUID) error
 	MakeLink(ctx context.Context, who access.Identity, id uuid.UUID, term time.Duration) (link pipeline.Link, path string, err error)
 }
@@ -76,6 +76,9 @@ type Options struct {
 	// BodyTime is how long the body of a request may take, FileTime one with a file; half
 	// a minute and two minutes where they are 0.
 	BodyTime, FileTime time.Duration
+	// PageTime is how long one page of a stream may take to be taken by the client, half a
+	// minute where it is 0.
+	PageTime time.Duration
 }
 
 // The bounds of a request.
@@ -84,8 +87,7 @@ const (
 	fileTime = 2 * time.Minute
 	// workTime is how long a request may be worked on, after its body was read.
 	workTime = time.Minute
-	// writeTime is how long one page of a stream may take to be taken by the client.
-	writeTime = 30 * time.Second
+	pageTime = 30 * time.Second
 	// bodyMax bounds a body of JSON, in bytes; fileMax one with an evidence file, with
 	// room for the words around it.
 	bodyMax = 1 << 20
@@ -110,6 +112,9 @@ func Register(mux Mux, o Options) ([]byte, error) {
 	}
 	if o.FileTime == 0 {
 		o.FileTime = fileTime
+	}
+	if o.PageTime == 0 {
+		o.PageTime = pageTime
 	}
 	a := &api{o: o, mux: mux, once: &replays{book: o.Replies, logger: o.Logger, now: o.Service.Now, atWork: map[replayKey]pipeline.Digest{}}}
 	a.huma = huma.NewAPI(a.config(), adapter{a})

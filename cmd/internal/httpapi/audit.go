@@ -14,12 +14,7 @@ type auditIn struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"The largest number of events."`
 }
 
-type auditPage struct {
-	Items []pipeline.AuditEvent `json:"items" nullable:"false"`
-	Next  string                `json:"next" doc:"The cursor of the next page, empty after the last."`
-}
-
-func (a *api) events(ctx context.Context, in *auditIn) (*struct{ Body auditPage }, error) {
+func (a *api) events(ctx context.Context, in *auditIn) (*pageOut[pipeline.AuditEvent], error) {
 	after := int64(0)
 	if in.Cursor != "" {
 		var err error
@@ -31,12 +26,12 @@ func (a *api) events(ctx context.Context, in *auditIn) (*struct{ Body auditPage 
 	if err != nil {
 		return nil, err
 	}
-	page := auditPage{Items: orEmpty(events)}
+	out := pipeline.PageOf[pipeline.AuditEvent]{Items: events}
 	if len(events) > in.Limit {
-		page.Items = events[:in.Limit]
-		page.Next = strconv.FormatInt(page.Items[in.Limit-1].Seq, 10)
+		out.Items = events[:in.Limit]
+		out.Next = strconv.FormatInt(out.Items[in.Limit-1].Seq, 10)
 	}
-	return &struct{ Body auditPage }{page}, nil
+	return paged(out, nil)
 }
 
 type countsIn struct {

@@ -31,7 +31,7 @@ type FilterIn struct {
 	SourcePrefix  string    `query:"source_prefix" maxLength:"4096" doc:"How the source begins."`
 	Family        string    `query:"family" maxLength:"200" doc:"The family of the architecture."`
 	Fingerprint   string    `query:"fingerprint" maxLength:"100" doc:"The fingerprint of the structure."`
-	Submitter     string    `query:"submitter" maxLength:"200" doc:"Who had it checked first."`
+	Submitter     string    `query:"submitter" maxLength:"200" doc:"Who had it checked first, in any letter case."`
 	Assignee      string    `query:"assignee" maxLength:"200" doc:"Who was asked to work on it, in any letter case."`
 	Claimant      string    `query:"claimant" maxLength:"200" doc:"Who works on it, in any letter case."`
 	Text          string    `query:"text" maxLength:"200" doc:"Occurs in source, family or submitter."`
@@ -92,8 +92,7 @@ func (a *api) filter(ctx context.Context, in FilterIn) (f pipeline.CaseFilter, n
 
 type casesIn struct {
 	FilterIn
-	Cursor string `query:"cursor" maxLength:"200" doc:"The next of the page before."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"The largest number of cases."`
+	PageIn
 }
 
 // caseView is a case with what there is to say of it.
@@ -303,17 +302,16 @@ type viewOut struct {
 
 func (a *api) cases() {
 	route(a, get("/cases", "list-cases", "List cases", "A pure submitter sees their own. Every filter that is given must hold."),
-		func(ctx context.Context, in *casesIn) (*struct{ Body pipeline.CasePage }, error) {
+		func(ctx context.Context, in *casesIn) (*pageOut[pipeline.Case], error) {
 			f, none, err := a.filter(ctx, in.FilterIn)
 			if err != nil {
 				return nil, err
 			}
 			if none {
-				return &struct{ Body pipeline.CasePage }{pipeline.CasePage{Items: []pipeline.Case{}}}, nil
+				return paged(pipeline.CasePage{}, nil)
 			}
 			f.Cursor, f.Limit = in.Cursor, in.Limit
-			page, err := a.o.Service.Queue.DB.Cases(ctx, f)
-			return &struct{ Body pipeline.CasePage }{page}, err
+			return paged(a.o.Service.Queue.DB.Cases(ctx, f))
 		})
 	route(a, kind{stream: true}.of(answers(get("/cases.jsonl", "export-cases", "Export cases as JSON Lines", "Each line is a case, as in a list. All that the filters choose are sent; a stream that breaks off is not whole."),
 		"A case on each line.", linesMedia)), a.exportCases)

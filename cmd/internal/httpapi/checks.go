@@ -66,24 +66,32 @@ type checkIn struct {
 
 type checksIn struct {
 	Active bool   `query:"active" doc:"Whether only those that have not ended are listed."`
-	By     string `query:"by" maxLength:"200" doc:"Who asked."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"The largest number of checks."`
+	By     string `query:"by" maxLength:"200" doc:"Who asked, in any letter case."`
+	PageIn
 }
 
-type itemsOut[T any] struct {
-	Body items[T]
+// PageIn asks for a page of a list.
+type PageIn struct {
+	Cursor string `query:"cursor" maxLength:"200" doc:"The next of the page before."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"The largest number of items."`
 }
 
-// items is a list that comes whole.
-type items[T any] struct {
-	Items []T `json:"items" nullable:"false"`
+type pageOut[T any] struct {
+	Body page[T]
 }
 
-func listed[T any](list []T) *itemsOut[T] {
-	if list == nil {
-		list = []T{}
+// page is one page of a list.
+type page[T any] struct {
+	Items []T    `json:"items" nullable:"false"`
+	Next  string `json:"next" doc:"The cursor of the next page, empty after the last."`
+}
+
+// paged answers with a page, or with what went wrong.
+func paged[T any](p pipeline.PageOf[T], err error) (*pageOut[T], error) {
+	if err != nil {
+		return nil, err
 	}
-	return &itemsOut[T]{Body: items[T]{Items: list}}
+	return &pageOut[T]{page[T]{Items: orEmpty(p.Items), Next: p.Next}}, nil
 }
 
 func (a *api) checks() {
@@ -97,17 +105,16 @@ func (a *api) checks() {
 			c, err := a.o.Service.Ask(ctx, app.Asked{Source: in.Body.Source, Submission: declared, Packs: in.Body.Packs, Hash: in.Body.Hash, Replaces: in.Body.Replaces}, who(ctx).Actor)
 			return &checkOut{Location: Prefix + "/checks/" + c.ID.String(), Body: c}, err
 		})
-	route(a, get("/checks", "list-checks", "List the newest checks", "A pure submitter sees their own."),
-		func(ctx context.Context, in *checksIn) (*itemsOut[pipeline.Check], error) {
-			filter := pipeline.CheckFilter{By: in.By, Active: in.Active, Limit: in.Limit}
+	route(a, get("/checks", "list-checks", "List checks", "Newest first. A pure submitter sees their own."),
+		func(ctx context.Context, in *checksIn) (*pageOut[pipeline.Check], error) {
+			filter := pipeline.CheckFilter{By: in.By, Active: in.Active, Cursor: in.Cursor, Limit: in.Limit}
 			if me := who(ctx); !me.Sees() {
 				if in.By != "" && !me.Actor.Same(pipeline.Actor{Name: in.By}) {
-					return listed[pipeline.Check](nil), nil
+					return paged(pipeline.PageOf[pipeline.Check]{}, nil)
 				}
 				filter.By = me.Actor.Name
 			}
-			list, err := a.o.Service.Queue.DB.Checks(ctx, filter)
-			return listed(list), err
+			return paged(a.o.Service.Queue.DB.Checks(ctx, filter))
 		})
 	route(a, get("/checks/{id}", "read-check", "Read a check", "Ask again until it is done or has failed; once a second is often enough."),
 		func(ctx context.Context, in *checkIn) (*struct{ Body pipeline.Check }, error) {

@@ -10,7 +10,7 @@ import (
 
 type deliveriesIn struct {
 	State string `query:"state" enum:"waiting,delivered,dead" doc:"The state of those that are listed; left out, all are."`
-	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"The largest number of notices."`
+	PageIn
 }
 
 type deliveryIn struct {
@@ -18,9 +18,8 @@ type deliveryIn struct {
 }
 
 func (a *api) deliveries() {
-	route(a, get("/deliveries", "list-deliveries", "List notices and where they stand", "Newest first."), func(ctx context.Context, in *deliveriesIn) (*itemsOut[pipeline.Delivery], error) {
-		list, err := a.o.Service.Queue.DB.Deliveries(ctx, pipeline.DeliveryState(in.State), in.Limit)
-		return listed(list), err
+	route(a, get("/deliveries", "list-deliveries", "List notices and where they stand", "Newest first."), func(ctx context.Context, in *deliveriesIn) (*pageOut[pipeline.Delivery], error) {
+		return paged(a.o.Service.Queue.DB.Deliveries(ctx, pipeline.DeliveryFilter{State: pipeline.DeliveryState(in.State), Cursor: in.Cursor, Limit: in.Limit}))
 	})
 	route(a, post("/deliveries/{id}/retry", "retry-delivery", "Have a notice tried again now", ""), func(ctx context.Context, in *deliveryIn) (*struct{ Body pipeline.Delivery }, error) {
 		if a.o.Retry == nil {

@@ -14,7 +14,8 @@ type exceptionsIn struct {
 	Live       bool      `query:"live" doc:"Whether only those are listed that stand now."`
 	EndsBefore time.Time `query:"ends_before" doc:"The time before which they end."`
 	Source     string    `query:"source" maxLength:"4096" doc:"A source that they cover."`
-	Limit      int       `query:"limit" minimum:"1" maximum:"200" default:"200" doc:"The largest number of exceptions."`
+	Order      string    `query:"order" enum:"newest,ending" default:"newest" doc:"Newest first, or what ends first first."`
+	PageIn
 }
 
 type exceptionAsked struct {
@@ -44,13 +45,12 @@ type ended struct {
 
 func (a *api) exceptions() {
 	desk := a.o.Service.Queue
-	route(a, get("/exceptions", "list-exceptions", "List exceptions", "What ends first comes first."), func(ctx context.Context, in *exceptionsIn) (*itemsOut[pipeline.Exception], error) {
-		f := pipeline.ExceptionFilter{EndsBefore: in.EndsBefore, Source: in.Source, Limit: in.Limit}
+	route(a, get("/exceptions", "list-exceptions", "List exceptions", ""), func(ctx context.Context, in *exceptionsIn) (*pageOut[pipeline.Exception], error) {
+		f := pipeline.ExceptionFilter{EndsBefore: in.EndsBefore, Source: in.Source, Order: pipeline.ExceptionOrder(in.Order), Cursor: in.Cursor, Limit: in.Limit}
 		if in.Live {
 			f.LiveAt = a.o.Service.Now()
 		}
-		list, err := desk.DB.Exceptions(ctx, f)
-		return listed(list), err
+		return paged(desk.DB.Exceptions(ctx, f))
 	})
 	route(a, answering(post("/exceptions", "grant-exception", "Grant an exception", "It decides nothing by itself: a reviewer may rest an approval on it, which then ends with it."), http.StatusCreated),
 		func(ctx context.Context, in *struct{ Body exceptionAsked }) (*struct{ Body pipeline.Exception }, error) {

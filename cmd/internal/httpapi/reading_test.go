@@ -48,6 +48,89 @@ func (d *desk) many(n int) {
 	}
 }
 
+// Every list comes in pages, newest first, and takes no cursor that it did not give.
+func TestLists_Pages(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	db := d.service.Queue.DB
+	d.many(1) // an event of the log
+	const more = 7
+	want := map[string][]string{}
+	add := func(list, id string) { want[list] = append([]string{id}, want[list]...) }
+	for i := range more {
+		by := []string{"sam", "mallory"}[i%2]
+		id, err := uuid.NewV7()
+		require.NoError(t, err)
+		require.NoError(t, db.AddCheck(t.Context(), pipeline.Check{ID: id, Source: "s3://b/m/", By: pipeline.Actor{Name: by}, CreatedAt: noon}, nil))
+		add("/checks?", id.String())
+		add("/checks?active=true&", id.String())
+		add("/checks?by="+strings.ToUpper(by)+"&", id.String())
+		add(by, id.String())
+		hook := fmt.Sprint(i)
+		require.NoError(t, db.AddDeliveries(t.Context(), hook, 0, 1, []pipeline.Delivery{{ID: id, Hook: hook, Seq: 1, Kind: pipeline.NoticeReview, State: pipeline.DeliveryWaiting, NextAt: noon, CreatedAt: noon}}))
+		add("/deliveries?", id.String())
+		add("/deliveries?state=waiting&", id.String())
+		e := must[pipeline.Exception](d.post("lena", "/exceptions", object{"pack": "seed-article", "rule": "SEED-01", "scope": "s3://b/", "owner": "lena", "reason": "other", "comment": "x",
+			"until": noon.Add(time.Duration(more-i) * time.Hour)}), http.StatusCreated)
+		add("/exceptions?", e.ID.String())
+		add("/exceptions?live=true&", e.ID.String())
+		add("/exceptions?order=ending&", e.ID.String())
+	}
+	tokens := must[struct{ Items []pipeline.Token }](d.get("ada", "/tokens?limit=200"), http.StatusOK)
+	for _, token := range tokens.Items {
+		want["/tokens?"] = append(want["/tokens?"], token.ID.String())
+	}
+	own := map[string]string{"sam": "/checks?", "mallory": "/checks?"}
+	type list struct {
+		Items []struct{ ID string }
+		Next  string
+	}
+	for name, ids := range want {
+		as, path := "ada", name
+		if own[name] != "" {
+			as, path = name, own[name]
+		}
+		var seen []string
+		cursor := ""
+		for {
+			page := must[list](d.get(as, path+"limit=2&cursor="+url.QueryEscape(cursor)), http.StatusOK)
+			require.LessOrEqual(t, len(page.Items), 2)
+			for _, item := range page.Items {
+				seen = append(seen, item.ID)
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		require.Equal(t, ids, seen, name)
+		for _, wrong := range []string{"x", "1", "%27", uuid.NewString() + "0"} {
+			refused(d.get(as, path+"cursor="+wrong), http.StatusBadRequest, pipeline.CodeUsage)
+		}
+		for _, wrong := range []string{"0", "201", "-1", "x"} {
+			refused(d.get(as, path+"limit="+wrong), http.StatusUnprocessableEntity, pipeline.CodeInvalid)
+		}
+	}
+
+	// The packs of the configuration come in its order.
+	type packs struct {
+		Items []struct{ Name string }
+		Next  string
+	}
+	all := must[packs](d.get("ci", "/packs?limit=200"), http.StatusOK)
+	require.Empty(t, all.Next)
+	var seen []struct{ Name string }
+	for cursor := ""; ; {
+		page := must[packs](d.get("ci", "/packs?limit=1&cursor="+cursor), http.StatusOK)
+		require.Len(t, page.Items, 1)
+		seen = append(seen, page.Items...)
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	require.Equal(t, all.Items, seen)
+	refused(d.get("ci", "/packs?cursor=none"), http.StatusBadRequest, pipeline.CodeUsage)
+}
+
 func TestCases_Pages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"weighbridge/pipeline"
@@ -58,21 +59,32 @@ type rejudging struct {
 }
 
 func (a *api) rules() {
-	route(a, get("/packs", "list-packs", "List the packs of rules", "Those that are configured, with their rules."), func(_ context.Context, _ *struct{}) (*itemsOut[packInfo], error) {
+	route(a, get("/packs", "list-packs", "List the packs of rules", "Those that are configured, with their rules, in the order of the configuration."), func(_ context.Context, in *PageIn) (*pageOut[packInfo], error) {
 		selected, err := a.o.Service.PacksNamed(nil)
 		if err != nil {
 			return nil, err
 		}
-		var out []packInfo
+		if in.Cursor != "" {
+			last := slices.IndexFunc(selected, func(s policy.Selected) bool { return s.Pack.Name == in.Cursor })
+			if last < 0 {
+				return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the cursor is none that a page gave", Hint: "start again from the first page"}
+			}
+			selected = selected[last+1:]
+		}
+		out := pipeline.PageOf[packInfo]{}
+		if len(selected) > in.Limit {
+			selected = selected[:in.Limit]
+			out.Next = selected[in.Limit-1].Pack.Name
+		}
 		for _, s := range selected {
 			p := s.Pack
 			info := packInfo{Name: p.Name, Version: p.Version, Title: p.Title, Digest: p.Digest, Mode: s.Mode, Applies: p.Applies, Rules: []ruleInfo{}}
 			for i := range p.Rules {
 				info.Rules = append(info.Rules, ruleInfoOf(&p.Rules[i]))
 			}
-			out = append(out, info)
+			out.Items = append(out.Items, info)
 		}
-		return listed(out), nil
+		return paged(out, nil)
 	})
 	route(a, answering(post("/rejudge", "rejudge", "Have every case judged again by the configured rules", "It happens in the background. Cases whose verdict changes open again, or are cleared."), http.StatusAccepted),
 		func(ctx context.Context, in *struct{ Body rejudgeAsked }) (*struct{ Body rejudging }, error) {

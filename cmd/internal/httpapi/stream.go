@@ -37,7 +37,7 @@ func (a *api) stream(ctx context.Context, name string, next func(context.Context
 		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 		w.WriteHeader(http.StatusOK)
 		for len(page) > 0 {
-			_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+			_ = control.SetWriteDeadline(time.Now().Add(a.o.PageTime))
 			if _, err := w.Write(bytes.Join(page, nil)); err != nil {
 				return
 			}

@@ -42,9 +42,8 @@ func (a *api) tokens() {
 		is := who(ctx)
 		return &struct{ Body me }{me{Name: is.Actor.Name, Known: is.Actor.Known, Roles: orEmpty(is.Actor.Roles), Account: is.Account, Token: is.Token}}, nil
 	})
-	route(a, get("/tokens", "list-tokens", "List tokens", "Newest first: one's own, and for an admin all."), func(ctx context.Context, _ *struct{}) (*itemsOut[pipeline.Token], error) {
-		list, err := keys.TokensOf(ctx, who(ctx))
-		return listed(list), err
+	route(a, get("/tokens", "list-tokens", "List tokens", "Newest first: one's own, and for an admin all."), func(ctx context.Context, in *PageIn) (*pageOut[pipeline.Token], error) {
+		return paged(keys.TokensOf(ctx, who(ctx), in.Cursor, in.Limit))
 	})
 	route(a, kind{secret: "secret"}.of(answering(post("/tokens", "make-token", "Make a token", "A token cannot make another. Only an admin makes one for a machine."), http.StatusCreated)),
 		func(ctx context.Context, in *struct{ Body tokenAsked }) (*struct{ Body tokenMade }, error) {

@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/draw"
 	"image/jpeg"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -81,13 +82,18 @@ rules:
 // openDesk serves a desk on loopback, over a bucket with these models.
 func openDesk(t *testing.T, models ...string) *desk {
 	t.Helper()
-	return openDeskAt(t, time.Now, []string{twoPack}, nil, models...)
+	return openDeskAt(t, time.Now, models...)
 }
 
-// openDeskAt serves a desk with a clock, with packs beside those that ship, and with
-// receivers of notices. It takes the word of this machine on the client's
+// openDeskAt serves a desk with a clock. It takes the word of this machine on the client's
 // address.
-func openDeskAt(t *testing.T, now func() time.Time, packs []string, notices []config.Notice, models ...string) *desk {
+func openDeskAt(t *testing.T, now func() time.Time, models ...string) *desk {
+	t.Helper()
+	return openDeskWith(t, func(o *serve.Options) { o.Now = now }, models...)
+}
+
+// openDeskWith serves a desk with other options, on connections with small buffers.
+func openDeskWith(t *testing.T, change func(*serve.Options), models ...string) *desk {
 	t.Helper()
 	d := &desk{t: t, models: t.TempDir(), provider: accesstest.Start(t), logs: &syncBuffer{}}
 	for _, name := range models {
@@ -99,11 +105,8 @@ func openDeskAt(t *testing.T, now func() time.Time, packs []string, notices []co
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, bucket.Close()) })
 	folder := t.TempDir()
-	var files []string
-	for i, text := range packs {
-		files = append(files, filepath.Join(folder, fmt.Sprintf("pack-%d.yaml", i)))
-		require.NoError(t, os.WriteFile(files[i], []byte(text), 0o600))
-	}
+	pack := filepath.Join(folder, "two.yaml")
+	require.NoError(t, os.WriteFile(pack, []byte(twoPack), 0o600))
 	d.key, err = attest.GenerateKey(attest.Ed25519)
 	require.NoError(t, err)
 
@@ -111,23 +114,36 @@ func openDeskAt(t *testing.T, now func() time.Time, packs []string, notices []co
 	require.NoError(t, err)
 	url := "http://" + listener.Addr().String()
 	d.provider.Redirects(url + "/sign-in/callback")
-	settings := config.Settings{DB: filepath.Join(folder, "queue.db"), Rules: config.Rules{Files: files},
+	settings := config.Settings{DB: filepath.Join(folder, "queue.db"), Rules: config.Rules{Files: []string{pack}},
 		S3: s3.Options{Endpoint: bucket.URL(), Region: bucket.Region(), AccessKeyID: bucket.AccessKeyID(), SecretAccessKey: bucket.SecretAccessKey()},
-		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"}, Notices: notices,
+		Serve: config.Serve{Listen: listener.Addr().String(), PublicURL: url, Workers: 2, Links: true, LinkTerm: time.Hour, Sources: []string{"s3://staging/"},
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 			SignIn:         config.SignIn{Issuer: d.provider.Issuer, ClientID: accesstest.ClientID, ClientSecret: accesstest.ClientSecret}}}
-	d.Desk, err = serve.Open(t.Context(), serve.Options{Settings: settings, Now: now, Signer: d.key,
-		Logger: hclog.New(&hclog.LoggerOptions{Output: d.logs, Level: hclog.Debug})}, listener.Addr())
+	options := serve.Options{Settings: settings, Now: time.Now, Signer: d.key, Logger: hclog.New(&hclog.LoggerOptions{Output: d.logs, Level: hclog.Debug})}
+	change(&options)
+	d.Desk, err = serve.Open(t.Context(), options, listener.Addr())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- d.Server.Run(ctx, listener) }()
+	go func() { done <- d.Server.Run(ctx, narrow{listener}) }()
 	t.Cleanup(func() {
 		stop()
 		require.NoError(t, <-done)
 		require.NoError(t, d.Close())
 	})
 	return d
+}
+
+// narrow is a listener whose connections hold little that was not taken yet.
+type narrow struct{ net.Listener }
+
+// Accept implements [net.Listener].
+func (n narrow) Accept() (net.Conn, error) {
+	conn, err := n.Listener.Accept()
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+	}
+	return conn, err
 }
 
 // tab is one person's browser: what it knows is its own.
@@ -448,7 +464,7 @@ func (d *desk) check(t *testing.T, by pipeline.Actor, models ...string) {
 	}
 	require.Eventually(t, func() bool {
 		active, err := d.Service.Queue.DB.Checks(t.Context(), pipeline.CheckFilter{Active: true})
-		return err == nil && len(active) == 0
+		return err == nil && len(active.Items) == 0
 	}, pageTime, 50*time.Millisecond)
 }
 

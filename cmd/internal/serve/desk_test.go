@@ -354,7 +354,7 @@ func TestDesk_Guessing(t *testing.T) {
 	t.Parallel()
 	const guesses, few = 1000, 10
 	at := time.Now()
-	d := openDeskAt(t, func() time.Time { return at }, []string{twoPack}, nil, "llama-3-70b")
+	d := openDeskAt(t, func() time.Time { return at }, "llama-3-70b")
 	rita := d.signedIn("rita")
 	token := d.token(rita, "", "reviewer")
 	require.Equal(t, http.StatusOK, d.say(call{method: http.MethodGet, path: "/api/v1/me", token: token}).status)

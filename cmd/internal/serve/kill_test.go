@@ -108,7 +108,7 @@ func TestKill(t *testing.T) {
 	done := func() int {
 		active, err := queue.DB.Checks(t.Context(), pipeline.CheckFilter{Active: true, Limit: 200})
 		require.NoError(t, err)
-		return checks - len(active)
+		return checks - len(active.Items)
 	}
 
 	text, err := json.Marshal(settings)
@@ -144,9 +144,9 @@ func TestKill(t *testing.T) {
 	cases := map[uuid.UUID]bool{}
 	list, err := queue.DB.Checks(t.Context(), pipeline.CheckFilter{Limit: 200})
 	require.NoError(t, err)
-	require.Len(t, list, checks)
+	require.Len(t, list.Items, checks)
 	again := 0
-	for _, c := range list {
+	for _, c := range list.Items {
 		require.Equal(t, pipeline.CheckDone, c.State, "%+v", c.Failure)
 		cases[*c.Case] = true
 		again += c.Attempt - 1

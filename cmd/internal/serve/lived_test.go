@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"weighbridge/cmd/internal/config"
+	"weighbridge/cmd/internal/serve"
 	"weighbridge/fixtures"
 	"weighbridge/pipeline"
 )
@@ -111,7 +112,13 @@ func lived(t *testing.T) (d *desk, most, hostile string) {
 	t.Cleanup(told.Close)
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))), 0o600))
-	p.desk = openDeskAt(t, p.Now, []string{twoPack, sizePack}, []config.Notice{{Name: "chat", URL: told.URL, SecretFiles: []string{secret}, AllowPrivate: true}})
+	pack := filepath.Join(t.TempDir(), "size.yaml")
+	require.NoError(t, os.WriteFile(pack, []byte(sizePack), 0o600))
+	p.desk = openDeskWith(t, func(o *serve.Options) {
+		o.Now = p.Now
+		o.Settings.Rules.Files = append(o.Settings.Rules.Files, pack)
+		o.Settings.Serve.Notices = []config.Notice{{Name: "chat", URL: told.URL, SecretFiles: []string{secret}, AllowPrivate: true}}
+	})
 	ctx, queue := t.Context(), p.Service.Queue
 	// A new receiver is told of what happens from then on.
 	require.Eventually(t, func() bool {
@@ -197,8 +204,8 @@ func lived(t *testing.T) (d *desk, most, hostile string) {
 		require.Equal(t, http.StatusCreated, out.status, out.body)
 	}
 	require.Eventually(t, func() bool {
-		told, err := queue.DB.Deliveries(ctx, "", 100)
-		return err == nil && len(told) > 5 && !slices.ContainsFunc(told, func(n pipeline.Delivery) bool { return n.State == pipeline.DeliveryWaiting })
+		told, err := queue.DB.Deliveries(ctx, pipeline.DeliveryFilter{Limit: 100})
+		return err == nil && len(told.Items) > 5 && !slices.ContainsFunc(told.Items, func(n pipeline.Delivery) bool { return n.State == pipeline.DeliveryWaiting })
 	}, pageTime, 50*time.Millisecond)
 	return p.desk, p.cases["research/llama-3-70b"].String(), p.cases["chat/llama-2-70b-gptq"].String()
 }

@@ -19,8 +19,8 @@ import (
 // Counter is what the metrics read of the queue.
 type Counter interface {
 	pipeline.QueueCounter
-	Checks(ctx context.Context, filter pipeline.CheckFilter) ([]pipeline.Check, error)
-	Deliveries(ctx context.Context, state pipeline.DeliveryState, limit int) ([]pipeline.Delivery, error)
+	Checks(ctx context.Context, filter pipeline.CheckFilter) (pipeline.PageOf[pipeline.Check], error)
+	Deliveries(ctx context.Context, filter pipeline.DeliveryFilter) (pipeline.PageOf[pipeline.Delivery], error)
 	AuditHead(ctx context.Context) (pipeline.AuditHead, error)
 }
 
@@ -80,8 +80,12 @@ type queueCollector struct {
 	now     func() time.Time
 }
 
-// mostCounted bounds what is counted one by one.
-const mostCounted = 10_000
+const (
+	// mostCounted bounds what is counted one by one.
+	mostCounted = 10_000
+	// mostDeliveries bounds the notices that are counted by reading them.
+	mostDeliveries = 1000
+)
 
 var (
 	casesDesc   = prometheus.NewDesc("weighbridge_cases", "Cases in the queue, by state and verdict.", []string{"state", "verdict"}, nil)
@@ -123,7 +127,7 @@ func (q *queueCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	if checks, err := q.counter.Checks(ctx, pipeline.CheckFilter{Active: true, Limit: 200}); !failed(err) {
 		n := map[pipeline.CheckState]int{pipeline.CheckQueued: 0, pipeline.CheckRunning: 0}
-		for _, c := range checks {
+		for _, c := range checks.Items {
 			n[c.State]++
 		}
 		for state, count := range n {
@@ -131,8 +135,17 @@ func (q *queueCollector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	for _, state := range []pipeline.DeliveryState{pipeline.DeliveryWaiting, pipeline.DeliveryDead} {
-		if list, err := q.counter.Deliveries(ctx, state, 1000); !failed(err) {
-			gauge(deadDesc, float64(len(list)), string(state))
+		n, filter := 0, pipeline.DeliveryFilter{State: state, Limit: 200}
+		for {
+			page, err := q.counter.Deliveries(ctx, filter)
+			if failed(err) {
+				break
+			}
+			n += len(page.Items)
+			if filter.Cursor = page.Next; filter.Cursor == "" || n >= mostDeliveries {
+				gauge(deadDesc, float64(n), string(state))
+				break
+			}
 		}
 	}
 	if head, err := q.counter.AuditHead(ctx); !failed(err) {

@@ -43,6 +43,8 @@ type Options struct {
 	Checkpoint func(ctx context.Context, queue *app.Queue) error
 	// Newest returns the newest checkpoint that counts; it may be nil.
 	Newest func(ctx context.Context) (*attest.Checkpoint, error)
+	// Limits are those of connections.
+	Limits Limits
 }
 
 // Desk is a desk that is ready to be served.
@@ -218,7 +220,7 @@ func (d *Desk) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	d.Server = &Server{Handler: handler, Workers: []Worker{work}, Logger: o.Logger, TLS: certificate}
+	d.Server = &Server{Handler: handler, Workers: []Worker{work}, Logger: o.Logger, TLS: certificate, Limits: o.Limits}
 	return nil
 }
 
@@ -274,7 +276,8 @@ func (d *Desk) routes(o Options, who access.Options, provider *access.Provider, 
 		return nil, err
 	}
 	pages := webui.Options{Location: zone, Service: d.Service, Logger: o.Logger.Named("pages"), PublicURL: d.URL}
-	programs := httpapi.Options{Service: d.Service, Replies: db, Rejudge: work.RejudgeAll, Logger: o.Logger.Named("api"), PublicURL: d.URL}
+	programs := httpapi.Options{Service: d.Service, Replies: db, Rejudge: work.RejudgeAll, Logger: o.Logger.Named("api"), PublicURL: d.URL,
+		BodyTime: o.Limits.Body, FileTime: o.Limits.File, PageTime: o.Limits.Page}
 	if teller != nil {
 		pages.Retry, programs.Retry = teller.Retry, teller.Retry
 		for _, hook := range teller.Hooks {

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -32,6 +34,17 @@ const (
 	stopTime = 20 * time.Second
 )
 
+// Limits are how long a client may take. What is 0 is as the desk has it by default.
+type Limits struct {
+	// Header and Read bound how long the header of a request, and the whole of it, may take
+	// to arrive, Write how long its answer may take to be made and taken, and Idle the time
+	// between two requests.
+	Header, Read, Write, Idle time.Duration
+	// Body and File bound bodies of the API, in place of Read, and Page each part of an
+	// export, in place of Write.
+	Body, File, Page time.Duration
+}
+
 // Worker is work in the background.
 type Worker interface {
 	// Start begins. Work goes on until Stop.
@@ -47,10 +60,8 @@ type Server struct {
 	Workers []Worker
 	Logger  hclog.Logger
 	// TLS is nil for plain HTTP.
-	TLS *tls.Config
-	// HeaderTime is how long a client may take to send the header of a request, 10 seconds
-	// where it is 0.
-	HeaderTime time.Duration
+	TLS    *tls.Config
+	Limits Limits
 	// Listening is told the address once requests are taken; it may be nil.
 	Listening func(net.Addr)
 }
@@ -68,8 +79,10 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 			return errors.Join(fmt.Errorf("start the workers: %w", err), s.stop(context.WithoutCancel(ctx), s.Workers[:i]))
 		}
 	}
-	server := &http.Server{Handler: s.Handler, ReadHeaderTimeout: cmp.Or(s.HeaderTime, headerTime), ReadTimeout: readTime, WriteTimeout: writeTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
+	strays := &garbled{logger: s.Logger.Named("http")}
+	server := &http.Server{Handler: strays.pass(s.Handler), ReadHeaderTimeout: cmp.Or(s.Limits.Header, headerTime), ReadTimeout: cmp.Or(s.Limits.Read, readTime),
+		WriteTimeout: cmp.Or(s.Limits.Write, writeTime), IdleTimeout: cmp.Or(s.Limits.Idle, idleTime), MaxHeaderBytes: headerBytes,
+		DisableGeneralOptionsHandler: true, ConnContext: strays.conn, ConnState: strays.state,
 		ErrorLog: s.Logger.Named("http").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -82,6 +95,54 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 	return errors.Join(err, s.shutdown(context.WithoutCancel(ctx), server))
+}
+
+// garbled logs connections that end in the middle of something that no handler was asked,
+// because it was no request, or did not arrive in time: the server answers those by itself.
+// What was sent is not repeated.
+type garbled struct {
+	logger hclog.Logger
+	// pending tells, by connection, whether something was sent and no handler was asked.
+	pending sync.Map
+}
+
+type pendingKey struct{}
+
+func (g *garbled) conn(ctx context.Context, c net.Conn) context.Context {
+	pending := &atomic.Bool{}
+	g.pending.Store(c, pending)
+	return context.WithValue(ctx, pendingKey{}, pending)
+}
+
+func (g *garbled) pass(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pending, ok := r.Context().Value(pendingKey{}).(*atomic.Bool); ok {
+			pending.Store(false)
+		}
+		if len(r.TransferEncoding) > 0 {
+			// Where a proxy saw another end of a body in chunks, what follows is nobody's
+			// request.
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (g *garbled) state(c net.Conn, state http.ConnState) {
+	value, ok := g.pending.Load(c)
+	if !ok {
+		return
+	}
+	pending := value.(*atomic.Bool)
+	switch state {
+	case http.StateActive:
+		pending.Store(true)
+	case http.StateClosed, http.StateHijacked:
+		g.pending.Delete(c)
+		if pending.Load() {
+			g.logger.Debug("a connection ended in what was no request, or not a whole one", "from", c.RemoteAddr())
+		}
+	}
 }
 
 func (s *Server) shutdown(ctx context.Context, server *http.Server) error {

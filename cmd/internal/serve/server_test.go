@@ -170,7 +170,7 @@ func TestRun_WorkerFails(t *testing.T) {
 func TestRun_Headers(t *testing.T) {
 	t.Parallel()
 	told := &order{}
-	r := run(t, &serve.Server{HeaderTime: 200 * time.Millisecond, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told.say(r.URL.Path) })})
+	r := run(t, &serve.Server{Limits: serve.Limits{Header: 200 * time.Millisecond}, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told.say(r.URL.Path) })})
 	for name, test := range map[string]struct{ sent, want string }{
 		"never_ends": {"GET /never_ends HTTP/1.1\r\nHost: desk\r\nX-Slow: ", ""},
 		"too_large":  {"GET /too_large HTTP/1.1\r\nHost: desk\r\nX-Large: " + strings.Repeat("a", 48<<10) + "\r\n\r\n", "HTTP/1.1 431 "},

@@ -3,6 +3,9 @@ package webui
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"weighbridge/cmd/internal/access"
@@ -35,12 +38,42 @@ type answerPage struct {
 	Form caseForm
 	// Taken is true after an answer was taken.
 	Taken bool
+	// Checks are those that answers through this link asked for, the newest first; Poll is
+	// where the part that tells of them is asked for, "" when all have ended.
+	Checks []checkPage
+	Poll   string
+	seen   string
+}
+
+// mostAnswerChecks bounds the checks that are told of.
+const mostAnswerChecks = 20
+
+// checksThrough returns the checks that answers through a link asked for, and a text that
+// is another one where something moved.
+func (s *Site) checksThrough(r *http.Request, link *pipeline.Link) (list []checkPage, seen string, err error) {
+	page, err := s.service.Queue.DB.Checks(r.Context(), pipeline.CheckFilter{Link: &link.ID, Limit: mostAnswerChecks})
+	if err != nil {
+		return nil, "", err
+	}
+	var said []string
+	for _, c := range page.Items {
+		p := checkOf(c)
+		list, said = append(list, p), append(said, p.seen())
+	}
+	return list, strings.Join(said, "."), nil
 }
 
 func (s *Site) showAnswer(w http.ResponseWriter, r *http.Request) error {
 	p, _, err := s.answerPageOf(r)
 	if err != nil {
 		return err
+	}
+	if q := r.URL.Query(); partial(r) && q.Has("seen") && q.Get("seen") == p.seen {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if partial(r) {
+		return s.fragment(w, r, http.StatusOK, "answer", "answerchecks", p)
 	}
 	return s.render(w, r, http.StatusOK, "answer", p)
 }
@@ -58,6 +91,12 @@ func (s *Site) answerPageOf(r *http.Request) (*answerPage, pipeline.Case, error)
 	c := h.Case
 	p := &answerPage{Source: c.Source, Version: c.Version, State: c.State, Waits: c.State == pipeline.StateChangesRequested, Until: link.ExpiresAt,
 		Path: r.URL.Path, Taken: r.URL.Query().Get("done") == "answered"}
+	if p.Checks, p.seen, err = s.checksThrough(r, link); err != nil {
+		return nil, c, err
+	}
+	if slices.ContainsFunc(p.Checks, func(c checkPage) bool { return !c.Ended() }) {
+		p.Poll = p.Path + "?" + url.Values{"seen": {p.seen}}.Encode()
+	}
 	if asked := requestOf(h); asked != nil {
 		p.Asked, p.AskedAt = asked.Comment, asked.At
 		said, err := s.service.Queue.DB.Report(r.Context(), c.ID)

@@ -513,6 +513,9 @@ func (s *Site) takeAnswer(r *http.Request, c pipeline.Case, by, asks pipeline.Ac
 		if asked, err = s.askedAgain(r.Context(), c, f); err != nil {
 			return nil, err
 		}
+		if link := access.Of(r.Context()).Link; link != nil {
+			asked.Link = &link.ID
+		}
 	}
 	if _, err := s.service.Queue.Answer(r.Context(), pipeline.Answer{Case: c.ID, Version: version, Actor: by, Text: f.Text, Files: sent}); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package webui
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/google/uuid"
 
@@ -21,22 +22,49 @@ type checksPage struct {
 	// All is true where those of everybody are shown; Active where only those that have
 	// not ended.
 	All, Active bool
+	// First and Next lead to the first and the next page, "" where there is none.
+	First, Next string
 }
 
-const mostChecks = 100
+const checksPerPage = 100
 
 func (s *Site) listChecks(w http.ResponseWriter, r *http.Request) error {
 	who, q := access.Of(r.Context()), r.URL.Query()
 	p := checksPage{All: who.Sees() && q.Get("by") != "me", Active: q.Get("active") != ""}
-	filter := pipeline.CheckFilter{Active: p.Active, Limit: mostChecks}
+	filter := pipeline.CheckFilter{Active: p.Active, Cursor: q.Get(keyCursor), Limit: checksPerPage}
 	if !p.All {
 		filter.By = who.Actor.Name
 	}
-	var err error
-	if p.Checks, err = s.service.Queue.DB.Checks(r.Context(), filter); err != nil {
+	page, err := s.service.Queue.DB.Checks(r.Context(), filter)
+	if err != nil {
 		return err
 	}
+	p.Checks = page.Items
+	p.First, p.Next = pagerOf(r, "/checks", page.Next)
 	return s.render(w, r, http.StatusOK, "checks", p)
+}
+
+// pagerOf returns the links to the first and the next page of the list at a path, "" where
+// there is none. After a form was sent, the list is at its first page.
+func pagerOf(r *http.Request, path, next string) (first, following string) {
+	q := url.Values{}
+	if r.Method == http.MethodGet {
+		q = r.URL.Query()
+	}
+	at := func(cursor string) string {
+		q.Del(keyCursor)
+		if cursor != "" {
+			q.Set(keyCursor, cursor)
+		}
+		return (&url.URL{Path: path, RawQuery: q.Encode()}).String()
+	}
+	if q.Get(keyCursor) != "" {
+		first = at("")
+	}
+	if next != "" {
+		following = at(next)
+	}
+	return first, following
 }
 
 // checkPage is one check.

@@ -47,7 +47,11 @@ func statusOf(err error) int {
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := statusOf(err)
 	if r.Context().Err() != nil {
-		return // nobody reads an answer
+		// The client is gone, or what it sent did not arrive in time: that ends the context
+		// too. No answer at all would pass for a page that is empty.
+		w.Header().Set("Connection", "close")
+		s.Refused(w, r, http.StatusRequestTimeout, &pipeline.Error{Code: pipeline.CodeUnavailable, Message: "the request did not arrive in time, or broke off", Hint: "send it again", Err: err})
+		return
 	}
 	if status >= http.StatusInternalServerError {
 		s.logger.Error("a page could not be made", "id", w.Header().Get(access.RequestIDHeader), "path", access.LogPath(r), "error", err)
@@ -90,7 +94,7 @@ func faultKey(status int) string {
 		return "not_found"
 	case http.StatusConflict:
 		return "conflict"
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusUnprocessableEntity:
 		return "usage"
 	case http.StatusRequestEntityTooLarge:
 		return "too_large"

@@ -22,9 +22,8 @@ func (s *Site) exceptionRoutes() []route {
 
 const (
 	// lapsesSoon is how near an end is marked.
-	lapsesSoon = 14 * 24 * time.Hour
-	// mostExceptions bounds the page.
-	mostExceptions = 200
+	lapsesSoon        = 14 * 24 * time.Hour
+	exceptionsPerPage = 200
 )
 
 // exceptionsView is the page of exceptions.
@@ -33,12 +32,12 @@ type exceptionsView struct {
 	// All is true where those that have ended are shown too.
 	All   bool
 	Keeps bool
-	// Cut is true where there are more than the page has.
-	Cut     bool
-	Rules   []ruleChoice
-	Reasons []pipeline.ReasonCode
-	Form    grantForm
-	Problem *Problem
+	// First and Next lead to the first and the next page, "" where there is none.
+	First, Next string
+	Rules       []ruleChoice
+	Reasons     []pipeline.ReasonCode
+	Form        grantForm
+	Problem     *Problem
 	// Ending is the exception whose form has the problem, the zero id for the grant's.
 	Ending uuid.UUID
 	Why    string
@@ -67,7 +66,10 @@ func (s *Site) renderExceptions(w http.ResponseWriter, r *http.Request, status i
 	v.All = r.Method == http.MethodGet && r.URL.Query().Get("all") == "1"
 	v.Keeps = access.Of(ctx).Actor.HasAny(pipeline.RoleLegal, pipeline.RoleAdmin)
 	v.Reasons = pipeline.ReasonCodes()
-	filter := pipeline.ExceptionFilter{Limit: mostExceptions}
+	filter := pipeline.ExceptionFilter{Order: pipeline.ExceptionsEnding, Limit: exceptionsPerPage}
+	if r.Method == http.MethodGet {
+		filter.Cursor = r.URL.Query().Get(keyCursor)
+	}
 	if !v.All {
 		filter.LiveAt = s.now()
 	}
@@ -75,8 +77,8 @@ func (s *Site) renderExceptions(w http.ResponseWriter, r *http.Request, status i
 	if err != nil {
 		return err
 	}
-	v.Cut = len(found) == mostExceptions
-	for _, e := range found {
+	v.First, v.Next = pagerOf(r, "/exceptions", found.Next)
+	for _, e := range found.Items {
 		row := exceptionRow{Exception: e, Live: e.Live(s.now())}
 		row.Soon = row.Live && e.Until.Sub(s.now()) < lapsesSoon
 		if row.Live {

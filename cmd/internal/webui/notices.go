@@ -17,8 +17,7 @@ func (s *Site) noticeRoutes() []route {
 	}
 }
 
-// mostDeliveries bounds the page.
-const mostDeliveries = 200
+const noticesPerPage = 200
 
 // deliveryStates lists the states of deliveries, what a person must look at first.
 var deliveryStates = [...]pipeline.DeliveryState{pipeline.DeliveryDead, pipeline.DeliveryWaiting, pipeline.DeliveryDelivered}
@@ -31,7 +30,8 @@ type noticesView struct {
 	Rows   []pipeline.Delivery
 	// Retries is true for somebody who may have a notice sent again.
 	Retries bool
-	Cut     bool
+	// First and Next lead to the first and the next page, "" where there is none.
+	First, Next string
 }
 
 func (s *Site) showNotices(w http.ResponseWriter, r *http.Request) error {
@@ -39,12 +39,13 @@ func (s *Site) showNotices(w http.ResponseWriter, r *http.Request) error {
 	if !slices.Contains(deliveryStates[:], state) {
 		state = ""
 	}
-	found, err := s.service.Queue.DB.Deliveries(r.Context(), state, mostDeliveries)
+	found, err := s.service.Queue.DB.Deliveries(r.Context(), pipeline.DeliveryFilter{State: state, Cursor: r.URL.Query().Get(keyCursor), Limit: noticesPerPage})
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "notices", noticesView{Hooks: s.hooks, State: state, States: deliveryStates[:], Rows: found,
-		Retries: s.retry != nil && access.Of(r.Context()).Actor.Has(pipeline.RoleAdmin), Cut: len(found) == mostDeliveries})
+	first, next := pagerOf(r, "/notices", found.Next)
+	return s.render(w, r, http.StatusOK, "notices", noticesView{Hooks: s.hooks, State: state, States: deliveryStates[:], Rows: found.Items,
+		Retries: s.retry != nil && access.Of(r.Context()).Actor.Has(pipeline.RoleAdmin), First: first, Next: next})
 }
 
 func (s *Site) retryNotice(w http.ResponseWriter, r *http.Request) error {

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -310,10 +312,10 @@ func TestExceptionsAreGrantedAndEnded(t *testing.T) {
 		}
 	}
 
-	live, err := d.service.Queue.DB.Exceptions(t.Context(), pipeline.ExceptionFilter{})
+	live, err := d.service.Queue.DB.Exceptions(t.Context(), pipeline.ExceptionFilter{Order: pipeline.ExceptionsEnding})
 	require.NoError(t, err)
-	require.Len(t, live, 2)
-	end := "/exceptions/" + live[0].ID.String() + "/end"
+	require.Len(t, live.Items, 2)
+	end := "/exceptions/" + live.Items[0].ID.String() + "/end"
 	blank := d.post(lena, end, url.Values{"why": {" "}})
 	require.Equal(t, http.StatusUnprocessableEntity, blank.status)
 	require.Equal(t, http.StatusSeeOther, d.post(lena, end, url.Values{"why": {"The licence was withdrawn."}}).status)
@@ -322,6 +324,50 @@ func TestExceptionsAreGrantedAndEnded(t *testing.T) {
 	require.Contains(t, d.get(rita, "/exceptions?all=1").main(), "ended early")
 	for _, id := range []string{"x", uuid.NewString()} {
 		require.Equal(t, http.StatusNotFound, d.post(lena, "/exceptions/"+id+"/end", url.Values{"why": {"x"}}).status)
+	}
+}
+
+// Lists that grow come page by page, each item once and the filter kept.
+func TestListsComeInPages(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	db, at := d.service.Queue.DB, d.clock.Now().UTC().Truncate(time.Microsecond)
+	adam := d.person("adam", pipeline.RoleAdmin, pipeline.RoleLegal) // an event of the log
+	const more = 205
+	for i := range more {
+		id, err := uuid.NewV7()
+		require.NoError(t, err)
+		require.NoError(t, db.AddCheck(t.Context(), pipeline.Check{ID: id, Source: fmt.Sprintf("s3://b/item-%03d/", i), By: pipeline.Actor{Name: "adam"}, State: pipeline.CheckQueued, CreatedAt: at}, nil))
+		name := fmt.Sprintf("item-%03d", i)
+		require.NoError(t, db.AddDeliveries(t.Context(), name, 0, 1, []pipeline.Delivery{{ID: id, Hook: name, Seq: 1, Kind: pipeline.NoticeReview, State: pipeline.DeliveryWaiting, NextAt: at, CreatedAt: at}}))
+		require.NoError(t, db.AddToken(t.Context(), pipeline.Token{ID: id, Label: name, Actor: "bot", CreatedBy: "adam", CreatedAt: at, ExpiresAt: at.Add(time.Hour)}, pipeline.DigestBytes([]byte(name)), pipeline.Actor{Name: "adam"}))
+		_, err = d.service.Queue.Grant(t.Context(), pipeline.Exception{Pack: "seed-article", Rule: "SEED-01", Scope: "s3://b/" + name + "/", Owner: "lena", Reason: pipeline.ReasonOther,
+			Comment: "x", Until: at.Add(time.Duration(i+1) * time.Hour)}, pipeline.Actor{Name: "lena", Known: pipeline.KnownSignedIn, Roles: []pipeline.ActorRole{pipeline.RoleLegal}})
+		require.NoError(t, err)
+	}
+	for path, filter := range map[string]string{"/checks": "active=1", "/notices": "state=waiting", "/exceptions": "all=1", "/tokens": ""} {
+		seen, pages := map[string]int{}, 0
+		for at := path + "?" + filter; at != ""; pages++ {
+			page := d.get(adam, at)
+			require.Equal(t, http.StatusOK, page.status, at)
+			for _, n := range page.all("tr", "", "") {
+				if name := regexp.MustCompile(`item-\d{3}`).FindString(text(n)); name != "" {
+					seen[name]++
+				}
+			}
+			require.Equal(t, pages > 0, len(page.all("a", "rel", "first")) == 1, at)
+			at = ""
+			for _, n := range page.all("a", "rel", "next") {
+				at = attr(n, "href")
+				require.Contains(t, at, filter)
+			}
+		}
+		require.Greater(t, pages, 1, path)
+		require.Len(t, seen, more, path)
+		for name, times := range seen {
+			require.Equal(t, 1, times, "%s %s", path, name)
+		}
+		require.Equal(t, http.StatusUnprocessableEntity, d.get(adam, path+"?cursor=x").status, path)
 	}
 }
 

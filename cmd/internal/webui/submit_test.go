@@ -315,6 +315,27 @@ func TestAnswer_ThroughALinkWithoutAnAccount(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, taken.status, taken.body)
 	after := d.get("", taken.header.Get("Location"))
 	require.Contains(t, after.main(), "Your answer has reached those who review it.")
+	require.Contains(t, after.main(), "Waits for a free worker")
+	_, another, err := d.mux.MakeLink(t.Context(), access.Identity{Actor: actor("rita", pipeline.RoleReviewer)}, c.ID, time.Hour)
+	require.NoError(t, err)
+	poll := attr(after.all("div", "id", "checks")[0], "hx-get")
+	require.True(t, strings.HasPrefix(poll, path+"?"), poll)
+	require.Equal(t, http.StatusNoContent, d.get("", poll, "HX-Request", "true").status, "nothing has moved")
+	// Checks of the same submitter that others asked for are none of this link's.
+	_, err = d.service.Ask(t.Context(), app.Asked{Source: other.Source}, actor("sue", pipeline.RoleSubmitter))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNoContent, d.get("", poll, "HX-Request", "true").status)
+	for _, page := range []answer{d.get("", another), d.get("", another, "HX-Request", "true")} {
+		require.Equal(t, http.StatusOK, page.status)
+		require.NotContains(t, page.body, "Waits for a free worker", "what another link started")
+		require.NotContains(t, page.body, "hx-get")
+	}
+	started, err := d.service.Queue.DB.Checks(t.Context(), pipeline.CheckFilter{By: "sue"})
+	require.NoError(t, err)
+	for _, check := range started.Items {
+		require.NotEqual(t, http.StatusOK, d.get("", "/checks/"+check.ID.String()).status)
+		require.NotContains(t, after.body, check.ID.String())
+	}
 	h, err := d.service.Queue.DB.History(t.Context(), c.ID)
 	require.NoError(t, err)
 	require.True(t, h.Case.State.Undecided() && h.Case.State != pipeline.StateChangesRequested, h.Case.State)
@@ -322,6 +343,11 @@ func TestAnswer_ThroughALinkWithoutAnAccount(t *testing.T) {
 	require.Equal(t, pipeline.KnownLink, h.Comments[0].Actor.Known)
 
 	d.run(t.Context())
+	moved := d.get("", poll, "HX-Request", "true")
+	require.Equal(t, http.StatusOK, moved.status)
+	require.Contains(t, moved.body, "Those who review see the result.")
+	require.NotContains(t, moved.body, "hx-get", "there is nothing to wait for any more")
+	require.NotContains(t, moved.body, "/cases/")
 	old, err := d.service.Queue.DB.Case(t.Context(), c.ID)
 	require.NoError(t, err)
 	require.Equal(t, pipeline.StateSuperseded, old.State)
@@ -335,6 +361,7 @@ func TestAnswer_ThroughALinkWithoutAnAccount(t *testing.T) {
 
 	d.clock.Add(2 * time.Hour)
 	require.Equal(t, http.StatusNotFound, d.get("", path).status, "the link has ended")
+	require.Equal(t, http.StatusNotFound, d.get("", poll, "HX-Request", "true").status)
 	require.Equal(t, http.StatusNotFound, d.get("", path[:len(path)-1]+"x").status)
 }
 

@@ -38,7 +38,11 @@ type tokensView struct {
 	// Made is a token that was made just now, nil where none was, Secret its secret.
 	Made   *pipeline.Token
 	Secret string
+	// First and Next lead to the first and the next page, "" where there is none.
+	First, Next string
 }
+
+const tokensPerPage = 100
 
 // tokenRow is one token.
 type tokenRow struct {
@@ -63,11 +67,16 @@ func (s *Site) showTokens(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) renderTokens(w http.ResponseWriter, r *http.Request, status int, v tokensView) error {
 	who := access.Of(r.Context())
-	found, err := s.keys.TokensOf(r.Context(), who)
+	cursor := ""
+	if r.Method == http.MethodGet {
+		cursor = r.URL.Query().Get(keyCursor)
+	}
+	found, err := s.keys.TokensOf(r.Context(), who, cursor, tokensPerPage)
 	if err != nil {
 		return err
 	}
-	for _, t := range found {
+	v.First, v.Next = pagerOf(r, "/tokens", found.Next)
+	for _, t := range found.Items {
 		v.Rows = append(v.Rows, tokenRow{Token: t, Valid: t.Valid(s.now()), Machine: t.Account == nil})
 	}
 	v.Own, v.Admin = who.Account != nil && len(who.Actor.Roles) > 0, who.Actor.Has(pipeline.RoleAdmin)

@@ -36,7 +36,7 @@ type Mux interface {
 // Keys makes and ends what lets programs and people in. [access.Mux] does.
 type Keys interface {
 	MakeToken(ctx context.Context, who access.Identity, wanted access.Wanted) (pipeline.Token, string, error)
-	TokensOf(ctx context.Context, who access.Identity) ([]pipeline.Token, error)
+	TokensOf(ctx context.Context, who access.Identity, cursor string, limit int) (pipeline.PageOf[pipeline.Token], error)
 	RevokeToken(ctx context.Context, who access.Identity, id uuid.UUID) error
 	MakeLink(ctx context.Context, who access.Identity, id uuid.UUID, term time.Duration) (pipeline.Link, string, error)
 }

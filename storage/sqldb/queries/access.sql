@@ -42,11 +42,11 @@ UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL;
 
 -- name: NewestTokens :many
 SELECT sqlc.embed(tokens), accounts.name AS owner FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id
-ORDER BY tokens.id DESC LIMIT ?1;
+WHERE tokens.id < ?1 ORDER BY tokens.id DESC LIMIT ?2;
 
 -- name: NewestTokensOf :many
 SELECT sqlc.embed(tokens), accounts.name AS owner FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id
-WHERE tokens.account_id = ?1 ORDER BY tokens.id DESC LIMIT ?2;
+WHERE tokens.account_id = ?1 AND tokens.id < ?2 ORDER BY tokens.id DESC LIMIT ?3;
 
 -- name: SessionData :one
 SELECT data FROM sessions WHERE key = ?1 AND until_at > ?2;

@@ -8,13 +8,23 @@ SELECT * FROM exceptions WHERE id = ?1;
 -- name: EndException :exec
 UPDATE exceptions SET ended_at = ?2, ended_by = ?3, ended_seq = ?4 WHERE id = ?1;
 
--- name: Exceptions :many
+-- name: NewestExceptions :many
+SELECT * FROM exceptions
+WHERE exceptions.id < sqlc.arg(before)
+    AND (sqlc.arg(live_at) = '' OR (ended_at IS NULL AND until_at > sqlc.arg(live_at)))
+    AND (sqlc.arg(ends_before) = '' OR coalesce(ended_at, until_at) < sqlc.arg(ends_before))
+    AND (sqlc.arg(source) = '' OR scope = sqlc.arg(source)
+        OR (substr(scope, length(scope), 1) = '/' AND substr(sqlc.arg(source), 1, length(scope)) = scope))
+ORDER BY exceptions.id DESC LIMIT sqlc.arg(most);
+
+-- name: EndingExceptions :many
 SELECT * FROM exceptions
 WHERE (sqlc.arg(live_at) = '' OR (ended_at IS NULL AND until_at > sqlc.arg(live_at)))
     AND (sqlc.arg(ends_before) = '' OR coalesce(ended_at, until_at) < sqlc.arg(ends_before))
     AND (sqlc.arg(source) = '' OR scope = sqlc.arg(source)
         OR (substr(scope, length(scope), 1) = '/' AND substr(sqlc.arg(source), 1, length(scope)) = scope))
-ORDER BY coalesce(ended_at, until_at), id LIMIT sqlc.arg(most);
+    AND (coalesce(ended_at, until_at) > sqlc.arg(after_end) OR (coalesce(ended_at, until_at) = sqlc.arg(after_end) AND exceptions.id > sqlc.arg(after)))
+ORDER BY coalesce(ended_at, until_at), exceptions.id LIMIT sqlc.arg(most);
 
 -- name: ExceptionEvents :many
 SELECT sqlc.embed(exceptions), granted.data AS granted_data, ended.data AS ended_data
@@ -53,10 +63,10 @@ UPDATE deliveries SET state = sqlc.arg(state), attempts = sqlc.arg(attempts), ne
 WHERE id = sqlc.arg(id);
 
 -- name: NewestDeliveries :many
-SELECT * FROM deliveries ORDER BY id DESC LIMIT ?1;
+SELECT * FROM deliveries WHERE id < ?1 ORDER BY id DESC LIMIT ?2;
 
 -- name: NewestDeliveriesIn :many
-SELECT * FROM deliveries WHERE state = ?1 ORDER BY id DESC LIMIT ?2;
+SELECT * FROM deliveries WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3;
 
 -- name: DeliveryByID :one
 SELECT * FROM deliveries WHERE id = ?1;

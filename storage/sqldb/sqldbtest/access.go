@@ -103,15 +103,18 @@ func (s Suite) tokens(t *testing.T) {
 	require.ErrorIs(t, b.book.RevokeToken(t.Context(), uuid.UUID{1}, admin, used), pipeline.ErrNotFound)
 	machine.UsedAt, machine.RevokedAt = &used, &used
 	own.Actor = "rita-married"
-	list, err := b.book.Tokens(t.Context(), nil, 9)
+	got, err = b.book.TokenByID(t.Context(), own.ID)
 	require.NoError(t, err)
-	require.Equal(t, []pipeline.Token{machine, own}, list)
-	list, err = b.book.Tokens(t.Context(), &rita.ID, 9)
-	require.NoError(t, err)
-	require.Equal(t, []pipeline.Token{own}, list)
-	list, err = b.book.Tokens(t.Context(), nil, 1)
-	require.NoError(t, err)
-	require.Equal(t, []pipeline.Token{machine}, list)
+	require.Equal(t, own, got)
+	_, err = b.book.TokenByID(t.Context(), uuid.UUID{1})
+	require.ErrorIs(t, err, pipeline.ErrNotFound)
+	for _, limit := range []int{0, 1} {
+		for account, want := range map[*uuid.UUID][]pipeline.Token{nil: {machine, own}, &rita.ID: {own}} {
+			require.Equal(t, want, paged(t, limit, func(cursor string) (pipeline.PageOf[pipeline.Token], error) {
+				return b.book.Tokens(t.Context(), pipeline.TokenFilter{Account: account, Cursor: cursor, Limit: limit})
+			}))
+		}
+	}
 
 	// Each change is in the log, about no case and without the secret or its digest.
 	events, err := b.book.AuditEvents(t.Context(), 0, 9)
@@ -231,4 +234,12 @@ func (s Suite) replies(t *testing.T) {
 	got, err = b.book.ReplyTo(t.Context(), "ravi", "k")
 	require.NoError(t, err)
 	require.Equal(t, &other, got)
+}
+
+// link keeps a link to a case.
+func (b *bundle) link(id uuid.UUID) pipeline.Link {
+	b.Helper()
+	l := pipeline.Link{ID: uuid.Must(uuid.NewV7()), Case: id, CreatedBy: "rita", CreatedAt: b.now, ExpiresAt: b.now.Add(time.Hour)}
+	require.NoError(b, b.book.AddLink(b.Context(), l, secretOf(l.ID.String()), Person("rita")))
+	return l
 }

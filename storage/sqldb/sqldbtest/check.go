@@ -50,9 +50,16 @@ func (s Suite) checks(t *testing.T) {
 	failed.State, failed.Failure, failed.EndedAt = pipeline.CheckFailed, failure, &end
 
 	list := func(f pipeline.CheckFilter) []pipeline.Check {
-		out, err := b.book.Checks(t.Context(), f)
+		page, err := b.book.Checks(t.Context(), f)
 		require.NoError(t, err)
-		return out
+		f.Limit = 1
+		if walked := paged(t, 1, func(cursor string) (pipeline.PageOf[pipeline.Check], error) {
+			f.Cursor = cursor
+			return b.book.Checks(t.Context(), f)
+		}); page.Next == "" {
+			require.Equal(t, page.Items, walked)
+		}
+		return page.Items
 	}
 	require.Equal(t, []pipeline.Check{failed, plain, full}, list(pipeline.CheckFilter{}))
 	require.Equal(t, []pipeline.Check{failed}, list(pipeline.CheckFilter{Limit: 1}))
@@ -60,6 +67,13 @@ func (s Suite) checks(t *testing.T) {
 	require.Equal(t, []pipeline.Check{plain, full}, list(pipeline.CheckFilter{Active: true}))
 	require.Equal(t, []pipeline.Check{full}, list(pipeline.CheckFilter{Active: true, By: "sam"}))
 	require.Empty(t, list(pipeline.CheckFilter{By: "nobody"}))
+
+	// A check that was asked for through a link is found by that link alone.
+	one, two := b.link(was.ID), b.link(was.ID)
+	through := pipeline.Check{ID: uuid.Must(uuid.NewV7()), Source: "s3://b/m/", By: full.By, Link: &one.ID, State: pipeline.CheckQueued, CreatedAt: b.now}
+	require.NoError(t, b.book.AddCheck(t.Context(), through, nil))
+	require.Equal(t, []pipeline.Check{through}, list(pipeline.CheckFilter{Link: &one.ID}))
+	require.Empty(t, list(pipeline.CheckFilter{Link: &two.ID}))
 
 	for _, missing := range []func(uuid.UUID) error{
 		func(id uuid.UUID) error { _, err := b.book.CheckByID(t.Context(), id); return err },

@@ -38,17 +38,30 @@ func (s Suite) exceptions(t *testing.T) {
 	got, err := b.book.ExceptionByID(t.Context(), long.ID)
 	require.NoError(t, err)
 	require.Equal(t, long, got)
-	list := func(f pipeline.ExceptionFilter) []uuid.UUID {
+	idsOf := func(f pipeline.ExceptionFilter) []uuid.UUID {
 		out, err := b.book.Exceptions(t.Context(), f)
 		require.NoError(t, err)
+		list := out.Items
+		f.Limit = 1
+		require.Equal(t, list, paged(t, 1, func(cursor string) (pipeline.PageOf[pipeline.Exception], error) {
+			f.Cursor = cursor
+			return b.book.Exceptions(t.Context(), f)
+		}))
 		ids := []uuid.UUID{}
-		for _, e := range out {
+		for _, e := range list {
 			ids = append(ids, e.ID)
 		}
 		return ids
 	}
+	require.Equal(t, []uuid.UUID{other.ID, short.ID, long.ID}, idsOf(pipeline.ExceptionFilter{}), "newest first")
+	require.Equal(t, []uuid.UUID{other.ID, long.ID}, idsOf(pipeline.ExceptionFilter{LiveAt: short.Until}))
+	list := func(f pipeline.ExceptionFilter) []uuid.UUID {
+		f.Order = pipeline.ExceptionsEnding
+		return idsOf(f)
+	}
+	_, err = b.book.Exceptions(t.Context(), pipeline.ExceptionFilter{Order: "oldest"})
+	require.ErrorIs(t, err, pipeline.ErrUsage)
 	require.Equal(t, []uuid.UUID{short.ID, other.ID, long.ID}, list(pipeline.ExceptionFilter{}))
-	require.Equal(t, []uuid.UUID{short.ID}, list(pipeline.ExceptionFilter{Limit: 1}))
 	require.Equal(t, []uuid.UUID{other.ID, long.ID}, list(pipeline.ExceptionFilter{LiveAt: short.Until}))
 	require.Equal(t, []uuid.UUID{short.ID}, list(pipeline.ExceptionFilter{EndsBefore: other.Until}))
 	require.Equal(t, []uuid.UUID{short.ID, long.ID}, list(pipeline.ExceptionFilter{Source: "s3://b/team/m/"}))
@@ -165,13 +178,12 @@ func (s Suite) notices(t *testing.T) {
 	require.Equal(t, two, got)
 	require.Equal(t, []pipeline.Delivery{three}, due(tried, 9))
 	for state, want := range map[pipeline.DeliveryState][]pipeline.Delivery{"": {three, two}, pipeline.DeliveryDead: {two}, pipeline.DeliveryWaiting: {three}, pipeline.DeliveryDelivered: {}} {
-		list, err := b.book.Deliveries(t.Context(), state, 9)
-		require.NoError(t, err)
-		require.Equal(t, want, list, state)
+		for _, limit := range []int{0, 1} {
+			require.Equal(t, want, paged(t, limit, func(cursor string) (pipeline.PageOf[pipeline.Delivery], error) {
+				return b.book.Deliveries(t.Context(), pipeline.DeliveryFilter{State: state, Cursor: cursor, Limit: limit})
+			}), state)
+		}
 	}
-	list, err := b.book.Deliveries(t.Context(), "", 1)
-	require.NoError(t, err)
-	require.Len(t, list, 1)
 	_, err = b.book.DeliveryByID(t.Context(), uuid.UUID{1})
 	require.ErrorIs(t, err, pipeline.ErrNotFound)
 	require.ErrorIs(t, b.book.NoteDelivery(t.Context(), b.delivery("chat", 2, pipeline.NoticeReview)), pipeline.ErrNotFound)
@@ -210,7 +222,7 @@ func (s Suite) noticesOnce(t *testing.T) {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
-	list, err := b.book.Deliveries(t.Context(), "", 99)
+	list, err := b.book.Deliveries(t.Context(), pipeline.DeliveryFilter{})
 	require.NoError(t, err)
-	require.Len(t, list, 9)
+	require.Len(t, list.Items, 9)
 }

@@ -101,6 +101,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("Replies", s.replies)
 	t.Run("Checks", s.checks)
 	t.Run("CheckLease", s.checkLease)
+	t.Run("CheckPages", s.checkPages)
 	t.Run("CheckOneWorker", s.checkOneWorker)
 	t.Run("Exceptions", s.exceptions)
 	t.Run("RestingOn", s.restingOn)
@@ -580,7 +581,7 @@ func (s Suite) filters(t *testing.T) {
 		"StateVerdict":  {pipeline.CaseFilter{States: []pipeline.State{pipeline.StateOpen}, Verdicts: []pipeline.Verdict{pipeline.VerdictReview}}, nil},
 		"Source":        {pipeline.CaseFilter{Source: "s3://staging/other/"}, []pipeline.Case{block}},
 		"Family":        {pipeline.CaseFilter{Family: "llama"}, []pipeline.Case{block, llama}},
-		"Submitter":     {pipeline.CaseFilter{Submitter: "Olga"}, []pipeline.Case{clear}},
+		"Submitter":     {pipeline.CaseFilter{Submitter: "oLGA"}, []pipeline.Case{clear}},
 		"SameStructure": {pipeline.CaseFilter{Fingerprint: *llama.Fingerprint}, []pipeline.Case{block, llama}},
 		"Text":          {pipeline.CaseFilter{Text: "LLAMA_70B%"}, []pipeline.Case{llama}},
 		"TextSubmitter": {pipeline.CaseFilter{Text: "olg"}, []pipeline.Case{clear}},

@@ -315,7 +315,7 @@ func (q *Queries) NewestAccounts(ctx context.Context, limit int64) ([]Account, e
 
 const newestTokens = `-- name: NewestTokens :many
 SELECT tokens.id, tokens.label, tokens.actor, tokens.actor_key, tokens.account_id, tokens.roles, tokens.secret, tokens.created_by, tokens.created_at, tokens.expires_at, tokens.used_at, tokens.revoked_at, accounts.name AS owner FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id
-ORDER BY tokens.id DESC LIMIT ?1
+WHERE tokens.id < ?1 ORDER BY tokens.id DESC LIMIT ?2
 `
 
 type NewestTokensRow struct {
@@ -323,8 +323,8 @@ type NewestTokensRow struct {
 	Owner *string
 }
 
-func (q *Queries) NewestTokens(ctx context.Context, limit int64) ([]NewestTokensRow, error) {
-	rows, err := q.db.QueryContext(ctx, newestTokens, limit)
+func (q *Queries) NewestTokens(ctx context.Context, iD string, limit int64) ([]NewestTokensRow, error) {
+	rows, err := q.db.QueryContext(ctx, newestTokens, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -362,7 +362,7 @@ func (q *Queries) NewestTokens(ctx context.Context, limit int64) ([]NewestTokens
 
 const newestTokensOf = `-- name: NewestTokensOf :many
 SELECT tokens.id, tokens.label, tokens.actor, tokens.actor_key, tokens.account_id, tokens.roles, tokens.secret, tokens.created_by, tokens.created_at, tokens.expires_at, tokens.used_at, tokens.revoked_at, accounts.name AS owner FROM tokens LEFT JOIN accounts ON accounts.id = tokens.account_id
-WHERE tokens.account_id = ?1 ORDER BY tokens.id DESC LIMIT ?2
+WHERE tokens.account_id = ?1 AND tokens.id < ?2 ORDER BY tokens.id DESC LIMIT ?3
 `
 
 type NewestTokensOfRow struct {
@@ -370,8 +370,8 @@ type NewestTokensOfRow struct {
 	Owner *string
 }
 
-func (q *Queries) NewestTokensOf(ctx context.Context, accountID *string, limit int64) ([]NewestTokensOfRow, error) {
-	rows, err := q.db.QueryContext(ctx, newestTokensOf, accountID, limit)
+func (q *Queries) NewestTokensOf(ctx context.Context, accountID *string, iD string, limit int64) ([]NewestTokensOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, newestTokensOf, accountID, iD, limit)
 	if err != nil {
 		return nil, err
 	}

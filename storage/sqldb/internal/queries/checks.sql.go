@@ -10,11 +10,11 @@ import (
 )
 
 const activeChecks = `-- name: ActiveChecks :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE state IN ('queued', 'running') ORDER BY id DESC LIMIT ?1
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id FROM checks WHERE state IN ('queued', 'running') AND id < ?1 ORDER BY id DESC LIMIT ?2
 `
 
-func (q *Queries) ActiveChecks(ctx context.Context, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, activeChecks, limit)
+func (q *Queries) ActiveChecks(ctx context.Context, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, activeChecks, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +47,7 @@ func (q *Queries) ActiveChecks(ctx context.Context, limit int64) ([]Check, error
 			&i.EndedAt,
 			&i.Worker,
 			&i.LeaseUntil,
+			&i.LinkID,
 		); err != nil {
 			return nil, err
 		}
@@ -62,11 +63,11 @@ func (q *Queries) ActiveChecks(ctx context.Context, limit int64) ([]Check, error
 }
 
 const activeChecksBy = `-- name: ActiveChecksBy :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE state IN ('queued', 'running') AND by_key = ?1 ORDER BY id DESC LIMIT ?2
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id FROM checks WHERE state IN ('queued', 'running') AND by_key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
 `
 
-func (q *Queries) ActiveChecksBy(ctx context.Context, byKey string, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, activeChecksBy, byKey, limit)
+func (q *Queries) ActiveChecksBy(ctx context.Context, byKey string, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, activeChecksBy, byKey, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +100,7 @@ func (q *Queries) ActiveChecksBy(ctx context.Context, byKey string, limit int64)
 			&i.EndedAt,
 			&i.Worker,
 			&i.LeaseUntil,
+			&i.LinkID,
 		); err != nil {
 			return nil, err
 		}
@@ -114,7 +116,7 @@ func (q *Queries) ActiveChecksBy(ctx context.Context, byKey string, limit int64)
 }
 
 const checkByID = `-- name: CheckByID :one
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE id = ?1
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id FROM checks WHERE id = ?1
 `
 
 func (q *Queries) CheckByID(ctx context.Context, id string) (Check, error) {
@@ -145,6 +147,7 @@ func (q *Queries) CheckByID(ctx context.Context, id string) (Check, error) {
 		&i.EndedAt,
 		&i.Worker,
 		&i.LeaseUntil,
+		&i.LinkID,
 	)
 	return i, err
 }
@@ -182,9 +185,9 @@ func (q *Queries) EndCheck(ctx context.Context, arg EndCheckParams) (int64, erro
 const insertCheck = `-- name: InsertCheck :exec
 INSERT INTO checks (
     id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt,
-    objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until
+    objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id
 ) VALUES (
-    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25
 )
 `
 
@@ -213,6 +216,7 @@ type InsertCheckParams struct {
 	EndedAt          *string
 	Worker           *string
 	LeaseUntil       *string
+	LinkID           *string
 }
 
 func (q *Queries) InsertCheck(ctx context.Context, arg InsertCheckParams) error {
@@ -241,6 +245,7 @@ func (q *Queries) InsertCheck(ctx context.Context, arg InsertCheckParams) error 
 		arg.EndedAt,
 		arg.Worker,
 		arg.LeaseUntil,
+		arg.LinkID,
 	)
 	return err
 }
@@ -278,11 +283,11 @@ func (q *Queries) MoveCheck(ctx context.Context, arg MoveCheckParams) (int64, er
 }
 
 const newestChecks = `-- name: NewestChecks :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks ORDER BY id DESC LIMIT ?1
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id FROM checks WHERE id < ?1 ORDER BY id DESC LIMIT ?2
 `
 
-func (q *Queries) NewestChecks(ctx context.Context, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, newestChecks, limit)
+func (q *Queries) NewestChecks(ctx context.Context, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, newestChecks, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -315,6 +320,7 @@ func (q *Queries) NewestChecks(ctx context.Context, limit int64) ([]Check, error
 			&i.EndedAt,
 			&i.Worker,
 			&i.LeaseUntil,
+			&i.LinkID,
 		); err != nil {
 			return nil, err
 		}
@@ -330,11 +336,11 @@ func (q *Queries) NewestChecks(ctx context.Context, limit int64) ([]Check, error
 }
 
 const newestChecksBy = `-- name: NewestChecksBy :many
-SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until FROM checks WHERE by_key = ?1 ORDER BY id DESC LIMIT ?2
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id FROM checks WHERE by_key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
 `
 
-func (q *Queries) NewestChecksBy(ctx context.Context, byKey string, limit int64) ([]Check, error) {
-	rows, err := q.db.QueryContext(ctx, newestChecksBy, byKey, limit)
+func (q *Queries) NewestChecksBy(ctx context.Context, byKey string, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, newestChecksBy, byKey, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -367,6 +373,60 @@ func (q *Queries) NewestChecksBy(ctx context.Context, byKey string, limit int64)
 			&i.EndedAt,
 			&i.Worker,
 			&i.LeaseUntil,
+			&i.LinkID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const newestChecksThrough = `-- name: NewestChecksThrough :many
+SELECT id, source, submission_digest, packs, hash, replaces, by_name, by_key, by_known, by_roles, state, attempt, objects, inspected, bytes, hashed, case_id, verdict, failure, created_at, started_at, ended_at, worker, lease_until, link_id FROM checks WHERE link_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+`
+
+func (q *Queries) NewestChecksThrough(ctx context.Context, linkID *string, iD string, limit int64) ([]Check, error) {
+	rows, err := q.db.QueryContext(ctx, newestChecksThrough, linkID, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Check
+	for rows.Next() {
+		var i Check
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.SubmissionDigest,
+			&i.Packs,
+			&i.Hash,
+			&i.Replaces,
+			&i.ByName,
+			&i.ByKey,
+			&i.ByKnown,
+			&i.ByRoles,
+			&i.State,
+			&i.Attempt,
+			&i.Objects,
+			&i.Inspected,
+			&i.Bytes,
+			&i.Hashed,
+			&i.CaseID,
+			&i.Verdict,
+			&i.Failure,
+			&i.CreatedAt,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.Worker,
+			&i.LeaseUntil,
+			&i.LinkID,
 		); err != nil {
 			return nil, err
 		}

@@ -143,6 +143,7 @@ type Check struct {
 	EndedAt          *string
 	Worker           *string
 	LeaseUntil       *string
+	LinkID           *string
 }
 
 type Comment struct {

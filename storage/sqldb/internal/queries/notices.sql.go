@@ -92,6 +92,72 @@ func (q *Queries) EndException(ctx context.Context, arg EndExceptionParams) erro
 	return err
 }
 
+const endingExceptions = `-- name: EndingExceptions :many
+SELECT id, pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, audit_seq, ended_at, ended_by, ended_seq FROM exceptions
+WHERE (?1 = '' OR (ended_at IS NULL AND until_at > ?1))
+    AND (?2 = '' OR coalesce(ended_at, until_at) < ?2)
+    AND (?3 = '' OR scope = ?3
+        OR (substr(scope, length(scope), 1) = '/' AND substr(?3, 1, length(scope)) = scope))
+    AND (coalesce(ended_at, until_at) > ?4 OR (coalesce(ended_at, until_at) = ?4 AND exceptions.id > ?5))
+ORDER BY coalesce(ended_at, until_at), exceptions.id LIMIT ?6
+`
+
+type EndingExceptionsParams struct {
+	LiveAt     interface{}
+	EndsBefore interface{}
+	Source     interface{}
+	AfterEnd   *string
+	After      string
+	Most       int64
+}
+
+func (q *Queries) EndingExceptions(ctx context.Context, arg EndingExceptionsParams) ([]Exception, error) {
+	rows, err := q.db.QueryContext(ctx, endingExceptions,
+		arg.LiveAt,
+		arg.EndsBefore,
+		arg.Source,
+		arg.AfterEnd,
+		arg.After,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Exception
+	for rows.Next() {
+		var i Exception
+		if err := rows.Scan(
+			&i.ID,
+			&i.Pack,
+			&i.Rule,
+			&i.Scope,
+			&i.Owner,
+			&i.Reason,
+			&i.Comment,
+			&i.UntilAt,
+			&i.ByName,
+			&i.ByKnown,
+			&i.ByRoles,
+			&i.At,
+			&i.AuditSeq,
+			&i.EndedAt,
+			&i.EndedBy,
+			&i.EndedSeq,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const exceptionByID = `-- name: ExceptionByID :one
 SELECT id, pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, audit_seq, ended_at, ended_by, ended_seq FROM exceptions WHERE id = ?1
 `
@@ -162,67 +228,6 @@ func (q *Queries) ExceptionEvents(ctx context.Context, iD string, limit int64) (
 			&i.Exception.EndedSeq,
 			&i.GrantedData,
 			&i.EndedData,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const exceptions = `-- name: Exceptions :many
-SELECT id, pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, audit_seq, ended_at, ended_by, ended_seq FROM exceptions
-WHERE (?1 = '' OR (ended_at IS NULL AND until_at > ?1))
-    AND (?2 = '' OR coalesce(ended_at, until_at) < ?2)
-    AND (?3 = '' OR scope = ?3
-        OR (substr(scope, length(scope), 1) = '/' AND substr(?3, 1, length(scope)) = scope))
-ORDER BY coalesce(ended_at, until_at), id LIMIT ?4
-`
-
-type ExceptionsParams struct {
-	LiveAt     interface{}
-	EndsBefore interface{}
-	Source     interface{}
-	Most       int64
-}
-
-func (q *Queries) Exceptions(ctx context.Context, arg ExceptionsParams) ([]Exception, error) {
-	rows, err := q.db.QueryContext(ctx, exceptions,
-		arg.LiveAt,
-		arg.EndsBefore,
-		arg.Source,
-		arg.Most,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Exception
-	for rows.Next() {
-		var i Exception
-		if err := rows.Scan(
-			&i.ID,
-			&i.Pack,
-			&i.Rule,
-			&i.Scope,
-			&i.Owner,
-			&i.Reason,
-			&i.Comment,
-			&i.UntilAt,
-			&i.ByName,
-			&i.ByKnown,
-			&i.ByRoles,
-			&i.At,
-			&i.AuditSeq,
-			&i.EndedAt,
-			&i.EndedBy,
-			&i.EndedSeq,
 		); err != nil {
 			return nil, err
 		}
@@ -334,11 +339,11 @@ func (q *Queries) InsertNote(ctx context.Context, mark string, auditSeq int64) e
 }
 
 const newestDeliveries = `-- name: NewestDeliveries :many
-SELECT id, hook, seq, kind, body, state, attempts, next_at, last_at, last_error, created_at FROM deliveries ORDER BY id DESC LIMIT ?1
+SELECT id, hook, seq, kind, body, state, attempts, next_at, last_at, last_error, created_at FROM deliveries WHERE id < ?1 ORDER BY id DESC LIMIT ?2
 `
 
-func (q *Queries) NewestDeliveries(ctx context.Context, limit int64) ([]Delivery, error) {
-	rows, err := q.db.QueryContext(ctx, newestDeliveries, limit)
+func (q *Queries) NewestDeliveries(ctx context.Context, iD string, limit int64) ([]Delivery, error) {
+	rows, err := q.db.QueryContext(ctx, newestDeliveries, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -373,11 +378,11 @@ func (q *Queries) NewestDeliveries(ctx context.Context, limit int64) ([]Delivery
 }
 
 const newestDeliveriesIn = `-- name: NewestDeliveriesIn :many
-SELECT id, hook, seq, kind, body, state, attempts, next_at, last_at, last_error, created_at FROM deliveries WHERE state = ?1 ORDER BY id DESC LIMIT ?2
+SELECT id, hook, seq, kind, body, state, attempts, next_at, last_at, last_error, created_at FROM deliveries WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
 `
 
-func (q *Queries) NewestDeliveriesIn(ctx context.Context, state string, limit int64) ([]Delivery, error) {
-	rows, err := q.db.QueryContext(ctx, newestDeliveriesIn, state, limit)
+func (q *Queries) NewestDeliveriesIn(ctx context.Context, state string, iD string, limit int64) ([]Delivery, error) {
+	rows, err := q.db.QueryContext(ctx, newestDeliveriesIn, state, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -397,6 +402,70 @@ func (q *Queries) NewestDeliveriesIn(ctx context.Context, state string, limit in
 			&i.LastAt,
 			&i.LastError,
 			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const newestExceptions = `-- name: NewestExceptions :many
+SELECT id, pack, rule, scope, owner, reason, comment, until_at, by_name, by_known, by_roles, at, audit_seq, ended_at, ended_by, ended_seq FROM exceptions
+WHERE exceptions.id < ?1
+    AND (?2 = '' OR (ended_at IS NULL AND until_at > ?2))
+    AND (?3 = '' OR coalesce(ended_at, until_at) < ?3)
+    AND (?4 = '' OR scope = ?4
+        OR (substr(scope, length(scope), 1) = '/' AND substr(?4, 1, length(scope)) = scope))
+ORDER BY exceptions.id DESC LIMIT ?5
+`
+
+type NewestExceptionsParams struct {
+	Before     string
+	LiveAt     interface{}
+	EndsBefore interface{}
+	Source     interface{}
+	Most       int64
+}
+
+func (q *Queries) NewestExceptions(ctx context.Context, arg NewestExceptionsParams) ([]Exception, error) {
+	rows, err := q.db.QueryContext(ctx, newestExceptions,
+		arg.Before,
+		arg.LiveAt,
+		arg.EndsBefore,
+		arg.Source,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Exception
+	for rows.Next() {
+		var i Exception
+		if err := rows.Scan(
+			&i.ID,
+			&i.Pack,
+			&i.Rule,
+			&i.Scope,
+			&i.Owner,
+			&i.Reason,
+			&i.Comment,
+			&i.UntilAt,
+			&i.ByName,
+			&i.ByKnown,
+			&i.ByRoles,
+			&i.At,
+			&i.AuditSeq,
+			&i.EndedAt,
+			&i.EndedBy,
+			&i.EndedSeq,
 		); err != nil {
 			return nil, err
 		}
