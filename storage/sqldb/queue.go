@@ -127,6 +127,7 @@ func (db *DB) CaseRules(ctx context.Context, ids []uuid.UUID, most int) (map[uui
 		args = append(args, id.String())
 		places[i] = "?" + strconv.Itoa(len(args))
 	}
+	//nolint:gosec // what is put together is placeholders and constants
 	query := `SELECT case_id, pack, rule, outcome, total FROM (
   SELECT case_id, pack, rule, outcome, COUNT(*) OVER (PARTITION BY case_id) AS total,
     ROW_NUMBER() OVER (PARTITION BY case_id ORDER BY outcome, weight, rule, pack) AS place

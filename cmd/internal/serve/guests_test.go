@@ -3,7 +3,6 @@ package serve_test
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -232,5 +231,5 @@ func TestGuests_Garbled(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, d.say(call{method: http.MethodGet, path: "/api/v1/me", token: ci}).status)
 	d.silent(ci, ci[3:46], "smuggled", "evil.example:443\n")
-	require.Less(t, len(d.logs.String()), 1<<20, fmt.Sprint("what is long does not fill the log"))
+	require.Less(t, len(d.logs.String()), 1<<20, "what is long does not fill the log")
 }

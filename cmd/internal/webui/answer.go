@@ -73,7 +73,7 @@ func (s *Site) showAnswer(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if partial(r) {
-		return s.fragment(w, r, http.StatusOK, "answer", "answerchecks", p)
+		return s.fragment(w, r, "answer", "answerchecks", p)
 	}
 	return s.render(w, r, http.StatusOK, "answer", p)
 }

@@ -86,7 +86,7 @@ func (s *Site) showFile(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Security-Policy", f.Policy+"; sandbox allow-popups; frame-ancestors 'none'")
 	h.Set("Content-Disposition", mime.FormatMediaType("inline", map[string]string{"filename": "case-" + f.ID + ".html"}))
-	return s.fragment(w, r, http.StatusOK, "case_file", "file", f)
+	return s.fragment(w, r, "case_file", "file", f)
 }
 
 func (s *Site) caseFileOf(ctx context.Context, v app.CaseView, who access.Identity) (*caseFile, error) {

@@ -101,7 +101,7 @@ func (s *Site) showCheck(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if partial(r) {
-		return s.fragment(w, r, http.StatusOK, "check", "progress", p)
+		return s.fragment(w, r, "check", "progress", p)
 	}
 	return s.render(w, r, http.StatusOK, "check", p)
 }

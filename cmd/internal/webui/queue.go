@@ -323,7 +323,7 @@ func (s *Site) countQueue(w http.ResponseWriter, r *http.Request) error {
 		u.Set("was", strconv.FormatInt(was, 10))
 		c.Poll = "/queue/count?" + u.Encode()
 	}
-	return s.fragment(w, r, http.StatusOK, "queue", "counted", c)
+	return s.fragment(w, r, "queue", "counted", c)
 }
 
 // causes lists what opened cases again, on the pages where somebody would look at them.

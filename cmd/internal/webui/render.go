@@ -256,8 +256,8 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page s
 }
 
 // fragment answers with a part of a page, for script that puts it into the page.
-func (s *Site) fragment(w http.ResponseWriter, r *http.Request, status int, page, name string, v any) error {
-	return s.execute(w, r, status, page, name, v)
+func (s *Site) fragment(w http.ResponseWriter, r *http.Request, page, name string, v any) error {
+	return s.execute(w, r, http.StatusOK, page, name, v)
 }
 
 func (s *Site) execute(w http.ResponseWriter, r *http.Request, status int, page, name string, v any) error {
