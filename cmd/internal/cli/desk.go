@@ -22,6 +22,8 @@ type desk interface {
 type caseReader interface {
 	caseLister
 	History(ctx context.Context, id uuid.UUID) (pipeline.CaseHistory, error)
+	// me is the name of who asks.
+	me(ctx context.Context) (string, error)
 	// report returns the report that a case stands on, with a reference to the case.
 	report(ctx context.Context, id uuid.UUID) (pipeline.Report, error)
 	// refer names a case, and the cases of the same structure as they are now.
@@ -37,6 +39,7 @@ type caseLister interface {
 type caseChanger interface {
 	claim(ctx context.Context, id uuid.UUID, takeOver bool) (pipeline.Case, error)
 	release(ctx context.Context, id uuid.UUID) (pipeline.Case, error)
+	assign(ctx context.Context, req pipeline.Assignment) (pipeline.Case, error)
 	comment(ctx context.Context, id uuid.UUID, text string) (pipeline.Case, error)
 	decide(ctx context.Context, ballot pipeline.Ballot) (decided, error)
 }
@@ -70,6 +73,8 @@ func (q *ownQueue) History(ctx context.Context, id uuid.UUID) (pipeline.CaseHist
 	return q.queue.DB.History(ctx, id)
 }
 
+func (q *ownQueue) me(context.Context) (string, error) { return q.app.Settings.Who().Name, nil }
+
 func (q *ownQueue) report(ctx context.Context, id uuid.UUID) (pipeline.Report, error) {
 	r, err := q.queue.DB.Report(ctx, id)
 	if err != nil {
@@ -93,6 +98,11 @@ func (q *ownQueue) claim(ctx context.Context, id uuid.UUID, takeOver bool) (pipe
 
 func (q *ownQueue) release(ctx context.Context, id uuid.UUID) (pipeline.Case, error) {
 	return q.kept(ctx)(q.queue.Release(ctx, pipeline.Claim{Case: id, Actor: q.app.Settings.Who()}))
+}
+
+func (q *ownQueue) assign(ctx context.Context, req pipeline.Assignment) (pipeline.Case, error) {
+	req.Actor = q.app.Settings.Who()
+	return q.kept(ctx)(q.queue.Assign(ctx, req))
 }
 
 func (q *ownQueue) comment(ctx context.Context, id uuid.UUID, text string) (pipeline.Case, error) {

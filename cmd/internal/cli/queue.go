@@ -33,7 +33,7 @@ func (c *cli) queueCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.addServerFlags(cmd.PersistentFlags())
-	cmd.AddCommand(c.queueList(), c.queueShow(), c.queueClaim(), c.queueComment(), c.queueDecide())
+	cmd.AddCommand(c.queueList(), c.queueShow(), c.queueClaim(), c.queueAssign(), c.queueComment(), c.queueDecide())
 	return cmd
 }
 
@@ -82,16 +82,35 @@ func (c *cli) existingQueue(ctx context.Context) (a *app.App, queue *app.Queue, 
 func (c *cli) queueList() *cobra.Command {
 	var states, verdicts []string
 	var filter pipeline.CaseFilter
+	var with chosen
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List cases, newest first",
-		Long:  "List shows cases, newest first; by default those that are not decided.\n" + queueExit,
-		Args:  exactly(),
+		Long: `List shows cases, newest first; by default those that are not decided. Flags that choose
+cases go together: a case is shown where it meets them all.
+` + queueExit,
+		Example: `  weighbridge queue list --needs-me
+  weighbridge queue list --overdue --family llama --min-params 10_000_000_000
+  weighbridge queue list --state all --pack licence --rule LIC-01 --format json`,
+		Args: exactly(),
 	}
 	fl := cmd.Flags()
 	fl.StringSliceVar(&states, "state", nil, "states to show, or all")
 	fl.StringSliceVar(&verdicts, "verdict", nil, "verdicts to show")
 	fl.StringVar(&filter.Text, "text", "", "text in source, family or submitter")
+	fl.StringVar(&filter.SourcePrefix, "source", "", "how the source begins")
+	fl.StringVar(&filter.Family, "family", "", "family of the architecture")
+	fl.StringVar(&filter.Submitter, "submitter", "", "who had it checked")
+	fl.StringVar(&filter.Assignee, "assignee", "", "who was asked to work on it")
+	fl.StringVar(&filter.Claimant, "claimant", "", "who works on it")
+	fl.StringVar(&filter.Pack, "pack", "", "pack that a matched or undecided finding comes from")
+	fl.StringVar(&filter.Rule, "rule", "", "rule that a matched or undecided finding comes from")
+	fl.StringVar(&filter.Cause, "cause", "", "why cases are open again")
+	fl.Int64Var(&with.least, "min-params", -1, "least estimated number of parameters")
+	fl.Int64Var(&with.most, "max-params", -1, "largest estimated number of parameters")
+	fl.DurationVar(&with.older, "older-than", 0, "opened at least this long ago, such as 72h")
+	fl.BoolVar(&with.overdue, "overdue", false, "past their due date")
+	fl.BoolVar(&with.mine, "needs-me", false, "waiting for you to claim or vote, what is due first at the top")
 	fl.StringVar(&filter.Cursor, "cursor", "", "continue after an earlier page")
 	fl.IntVar(&filter.Limit, "limit", 50, "cases on a page, 200 at most")
 	f := formatFlag(cmd, "table", "json")
@@ -99,7 +118,17 @@ func (c *cli) queueList() *cobra.Command {
 		if err := setFilter(&filter, states, verdicts); err != nil {
 			return err
 		}
+		if err := with.bound(&filter, c.env.Now()); err != nil {
+			return err
+		}
 		return c.withDesk(cmd, &signing{}, func(at desk) error {
+			if with.mine {
+				me, err := at.me(cmd.Context())
+				if err != nil {
+					return err
+				}
+				filter.NeedsReviewer, filter.Order = me, pipeline.OrderUrgent
+			}
 			page, err := at.Cases(cmd.Context(), filter)
 			if err != nil {
 				return err
@@ -111,6 +140,32 @@ func (c *cli) queueList() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// chosen is what flags choose that a filter holds in another form.
+type chosen struct {
+	least, most   int64
+	older         time.Duration
+	overdue, mine bool
+}
+
+func (with chosen) bound(filter *pipeline.CaseFilter, now time.Time) error {
+	if with.older < 0 {
+		return usage("--older-than takes a duration of zero or more")
+	}
+	if with.least >= 0 {
+		filter.MinParams = &with.least
+	}
+	if with.most >= 0 {
+		filter.MaxParams = &with.most
+	}
+	if with.older > 0 {
+		filter.CreatedBefore = now.Add(-with.older)
+	}
+	if with.overdue {
+		filter.OverdueAt = now
+	}
+	return nil
 }
 
 func setFilter(filter *pipeline.CaseFilter, states, verdicts []string) error {
@@ -141,16 +196,27 @@ func setFilter(filter *pipeline.CaseFilter, states, verdicts []string) error {
 }
 
 // caseTable writes cases in lines.
+// due says when an undecided case is due, "" for one that is decided or never due.
+func due(c pipeline.Case, now time.Time) string {
+	switch {
+	case c.DueAt == nil || !c.State.Undecided():
+		return ""
+	case c.DueAt.Before(now):
+		return "overdue"
+	}
+	return "in " + age(c.DueAt.Sub(now))
+}
+
 func caseTable(w io.Writer, page pipeline.CasePage, now time.Time) error {
 	if len(page.Items) == 0 {
 		_, err := io.WriteString(w, "No case matches.\n")
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "CASE\tSTATE\tVERDICT\tPARAMETERS\tFAMILY\tSUBMITTER\tAGE\tSOURCE")
+	_, _ = fmt.Fprintln(t, "CASE\tSTATE\tVERDICT\tPARAMETERS\tFAMILY\tSUBMITTER\tAGE\tDUE\tSOURCE")
 	for _, item := range page.Items {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", item.ID, words(string(item.State)), item.Verdict, caseWeight(item.Params),
-			report.Clean(value(item.Family, "unknown")), report.Clean(item.Submitter.Name), age(now.Sub(item.CreatedAt)), report.Clean(item.Source))
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", item.ID, words(string(item.State)), item.Verdict, caseWeight(item.Params),
+			report.Clean(value(item.Family, "unknown")), report.Clean(item.Submitter.Name), age(now.Sub(item.CreatedAt)), due(item, now), report.Clean(item.Source))
 	}
 	if page.Next != "" {
 		_, _ = fmt.Fprintf(t, "There are more: continue with --cursor %s\n", page.Next)
@@ -391,6 +457,64 @@ func (c *cli) queueClaim() *cobra.Command {
 	return cmd
 }
 
+func (c *cli) queueAssign() *cobra.Command {
+	var nobody bool
+	var day string
+	cmd := &cobra.Command{
+		Use:   "assign CASE [NAME]",
+		Short: "Ask somebody to work on a case, or set when it is due",
+		Long: `Assign asks a person to work on a case: others find it no longer among what waits for
+them, and can still vote. With --nobody it waits for anybody again.
+` + queueExit,
+		Example: `  weighbridge queue assign 9b53fb37b rita@example.org --due 2027-01-15
+  weighbridge queue assign 9b53fb37b --nobody`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return usage("assign takes a case, and the name of a person")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&nobody, "nobody", false, "let the case wait for anybody again")
+	cmd.Flags().StringVar(&day, "due", "", "last day before it is overdue, YYYY-MM-DD")
+	f := formatFlag(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var req pipeline.Assignment
+		switch {
+		case len(args) == 2 && nobody:
+			return usage("give a name or --nobody, not both")
+		case len(args) == 2:
+			req.Assignee = &args[1]
+		case nobody:
+			req.Assignee = new(string)
+		case day == "":
+			return usage("say who should work on the case, or with --due when it is due")
+		}
+		if day != "" {
+			end, err := endOfDay("--due", day)
+			if err != nil {
+				return err
+			}
+			end = end.Add(-time.Second) // a due date shows as the day that it is in
+			req.DueAt = &end
+		}
+		return c.change(cmd, args[0], func(at desk, id uuid.UUID) (pipeline.Case, error) {
+			req.Case = id
+			return at.assign(cmd.Context(), req)
+		}, f)
+	}
+	return cmd
+}
+
+// endOfDay reads a day as a flag gives it, and returns the moment after it, in UTC.
+func endOfDay(flag, day string) (time.Time, error) {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return at, usage(flag + " takes a day as YYYY-MM-DD")
+	}
+	return at.AddDate(0, 0, 1), nil
+}
+
 func (c *cli) queueComment() *cobra.Command {
 	var text string
 	cmd := &cobra.Command{
@@ -440,11 +564,10 @@ The reason codes:
 			return usage("decide approve, reject or changes, not " + args[1])
 		}
 		if until != "" {
-			day, err := time.Parse(time.DateOnly, until)
+			end, err := endOfDay("--until", until)
 			if err != nil {
-				return usage("--until takes a day as YYYY-MM-DD")
+				return err
 			}
-			end := day.AddDate(0, 0, 1) // the day named is the last one
 			ballot.Until = &end
 		}
 		return c.withDesk(cmd, &sign, func(at desk) error {

@@ -161,6 +161,12 @@ func (d *remoteDesk) release(ctx context.Context, id uuid.UUID) (pipeline.Case, 
 	return d.Release(ctx, pipeline.Claim{Case: id})
 }
 
+func (d *remoteDesk) assign(ctx context.Context, req pipeline.Assignment) (pipeline.Case, error) {
+	return d.Assign(ctx, req)
+}
+
+func (d *remoteDesk) me(ctx context.Context) (string, error) { return d.Me(ctx) }
+
 func (d *remoteDesk) comment(ctx context.Context, id uuid.UUID, text string) (pipeline.Case, error) {
 	return d.Comment(ctx, pipeline.Remark{Case: id, Text: text})
 }

@@ -89,7 +89,7 @@ func (c *Client) Cases(ctx context.Context, filter pipeline.CaseFilter) (pipelin
 // pageMost is the largest page that a desk gives.
 const pageMost = 200
 
-// queryOf writes the part of a filter that commands use.
+// queryOf writes a filter as the desk reads it.
 func queryOf(f pipeline.CaseFilter) url.Values {
 	q := url.Values{}
 	for _, s := range f.States {
@@ -98,7 +98,19 @@ func queryOf(f pipeline.CaseFilter) url.Values {
 	for _, v := range f.Verdicts {
 		q.Add("verdict", string(v))
 	}
-	for name, value := range map[string]string{"source": f.Source, "text": f.Text, "content": string(f.Content), "cursor": f.Cursor} {
+	for name, at := range map[string]time.Time{"created_from": f.CreatedFrom, "created_before": f.CreatedBefore, "due_before": f.OverdueAt} {
+		if !at.IsZero() {
+			q.Set(name, at.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	for name, n := range map[string]*int64{"min_params": f.MinParams, "max_params": f.MaxParams} {
+		if n != nil {
+			q.Set(name, strconv.FormatInt(*n, 10))
+		}
+	}
+	for name, value := range map[string]string{"source": f.Source, "source_prefix": f.SourcePrefix, "family": f.Family, "fingerprint": f.Fingerprint,
+		"submitter": f.Submitter, "assignee": f.Assignee, "claimant": f.Claimant, "text": f.Text, "content": string(f.Content), "pins": string(f.Pins),
+		"cause": f.Cause, "pack": f.Pack, "rule": f.Rule, "needs_reviewer": f.NeedsReviewer, "order": string(f.Order), "cursor": f.Cursor} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -196,6 +208,24 @@ func (c *Client) Claim(ctx context.Context, claim pipeline.Claim) (pipeline.Case
 // Release lets a case go.
 func (c *Client) Release(ctx context.Context, claim pipeline.Claim) (pipeline.Case, error) {
 	return c.change(ctx, claim.Case, "/release", claiming{Version: claim.Version})
+}
+
+// Assign asks somebody to work on a case, or sets when it is due.
+func (c *Client) Assign(ctx context.Context, req pipeline.Assignment) (pipeline.Case, error) {
+	return c.change(ctx, req.Case, "/assign", struct {
+		Version  int64      `json:"version"`
+		Assignee *string    `json:"assignee,omitempty"`
+		DueAt    *time.Time `json:"due_at,omitempty"`
+	}{req.Version, req.Assignee, req.DueAt})
+}
+
+// Me returns the name under which the caller acts.
+func (c *Client) Me(ctx context.Context) (string, error) {
+	var out struct {
+		Name string `json:"name"`
+	}
+	err := c.do(ctx, call{method: http.MethodGet, path: "/me"}, &out)
+	return out.Name, err
 }
 
 // Comment adds a text to a case.

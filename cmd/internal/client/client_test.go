@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,6 +116,38 @@ func TestRequest(t *testing.T) {
 }
 
 // TestProblems holds what a desk refuses to the errors that commands tell and exit by.
+// Every part of a filter reaches the desk: one that was left out would show more cases
+// than were asked for.
+func TestCases_SendsTheWholeFilter(t *testing.T) {
+	t.Parallel()
+	var sent url.Values
+	c, _ := asker(t, func(w http.ResponseWriter, r *http.Request) {
+		sent = r.URL.Query()
+		answer(w, http.StatusOK, "application/json", emptyPage)
+	})
+	fields := reflect.TypeFor[pipeline.CaseFilter]()
+	for i := range fields.NumField() {
+		var f pipeline.CaseFilter
+		switch at := reflect.ValueOf(&f).Elem().Field(i); at.Interface().(type) {
+		case []pipeline.State:
+			f.States = []pipeline.State{pipeline.StateOpen, pipeline.StateClaimed}
+		case []pipeline.Verdict:
+			f.Verdicts = []pipeline.Verdict{pipeline.VerdictClear}
+		case *int64:
+			at.Set(reflect.ValueOf(new(int64)))
+		case time.Time:
+			at.Set(reflect.ValueOf(time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)))
+		case int:
+			at.SetInt(7)
+		default:
+			at.SetString("x")
+		}
+		_, err := c.Cases(t.Context(), f)
+		require.NoError(t, err)
+		require.Len(t, sent, 1, fields.Field(i).Name)
+	}
+}
+
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
