@@ -46,7 +46,7 @@ type whyRule struct {
 	Name, Title, Anchor string
 	// Lacks are the facts without which it cannot be decided. Weak is true where they are
 	// known, on weaker grounds than the rule accepts.
-	Lacks     []factName
+	Lacks     []string
 	MoreLacks int
 	Weak      bool
 }
@@ -96,7 +96,7 @@ func whyRuleOf(f *pipeline.Finding) whyRule {
 	if len(names) == 0 {
 		names, one.Weak = f.ReliedOn, true
 	}
-	one.Lacks = factNames(names[:min(len(names), mostLacked)])
+	one.Lacks = names[:min(len(names), mostLacked)]
 	one.MoreLacks = len(names) - len(one.Lacks)
 	return one
 }
@@ -132,7 +132,7 @@ var kindKeys = map[vocabulary.Kind]string{vocabulary.Group: "group", vocabulary.
 
 // takes says in a few words what the answer to a question may be.
 func (w *Words) takes(fact string) string {
-	f, _, ok := vocabulary.Find(fact)
+	f, ok := vocabulary.FindFact(fact)
 	if !ok {
 		return ""
 	}
@@ -141,9 +141,9 @@ func (w *Words) takes(fact string) string {
 	case f.Kind != vocabulary.Text && !many:
 		text = w.Word("takes", kindKeys[f.Kind])
 	case f.Words != nil && many:
-		text = w.T("takes.some_of", strings.Join(f.Words, ", "))
+		text = w.T("takes.some_of", w.choices(fact, f.Words))
 	case f.Words != nil:
-		text = w.T("takes.one_of", strings.Join(f.Words, ", "))
+		text = w.T("takes.one_of", w.choices(fact, f.Words))
 	case many && (f.Is == vocabulary.FormCountry || f.Is == vocabulary.FormPlace):
 		text = w.Word("takes", f.Is+"_list")
 	case many:
@@ -154,7 +154,7 @@ func (w *Words) takes(fact string) string {
 		text = w.T("takes.text")
 	}
 	if f.Unit != "" {
-		text += w.T("takes.unit", f.Unit)
+		text += w.T("takes.unit", w.unit(f.Unit))
 	}
 	if f.Bounded() && f.Max <= 100 {
 		text += w.T("takes.most", int64(f.Max))
