@@ -131,14 +131,19 @@ var kindKeys = map[vocabulary.Kind]string{vocabulary.Group: "group", vocabulary.
 	vocabulary.Flag: "flag", vocabulary.Whole: "whole", vocabulary.Number: "number"}
 
 // takes says in a few words what the answer to a question may be.
-func (w *Words) takes(fact string) string {
+func (w *Words) takes(fact string) string { return w.takesOf(fact, false) }
+
+// takesOne says what one element of it may be, where it is a list of texts.
+func (w *Words) takesOne(fact string) string { return w.takesOf(fact, true) }
+
+func (w *Words) takesOf(fact string, one bool) string {
 	f, ok := vocabulary.FindFact(fact)
 	if !ok {
 		return ""
 	}
 	text := ""
-	switch many := f.Kind == vocabulary.Texts; {
-	case f.Kind != vocabulary.Text && !many:
+	switch many := f.Kind == vocabulary.Texts && !one; {
+	case f.Kind != vocabulary.Text && f.Kind != vocabulary.Texts:
 		text = w.Word("takes", kindKeys[f.Kind])
 	case f.Words != nil && many:
 		text = w.T("takes.some_of", w.choices(fact, f.Words))

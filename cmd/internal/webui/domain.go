@@ -165,15 +165,15 @@ func (w *Words) unit(unit string) string {
 	return unit
 }
 
-// fault says what is wrong with a field of the form, as was typed into it; text is what the
-// check of submissions says.
-func (w *Words) fault(fact string, typed []string, text string) told {
+// fault says what is wrong with a field of the form; typed is what was filled in, and text
+// what the check of submissions says.
+func (w *Words) fault(fact string, typed map[string][]string, text string) told {
 	f, ok := vocabulary.FindFact(fact)
 	if !ok {
 		return w.inEnglish(text)
 	}
 	code, value := "", ""
-	for _, one := range typed {
+	for _, one := range typed[fact] {
 		for line := range strings.Lines(one) {
 			if kind := submission.FaultOf(f, strings.TrimSpace(line)); kind != "" && code == "" {
 				code, value = string(kind), strings.TrimSpace(line)
@@ -181,9 +181,9 @@ func (w *Words) fault(fact string, typed []string, text string) told {
 		}
 	}
 	if code == "" {
-		_, _, end := endOf(fact)
+		whole, _, end := endOf(fact)
 		switch {
-		case f.Kind == vocabulary.Range:
+		case end && !has(typed, whole+".upper"):
 			code = string(submission.FaultUpper)
 		case end:
 			code = string(submission.FaultOrder)

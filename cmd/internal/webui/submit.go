@@ -418,7 +418,7 @@ func (w *Words) faultsOf(message string, lines map[string]int, typed map[string]
 			}
 		}
 		if one.Fact != "" {
-			one.Text = w.fault(one.Fact, typed[one.Fact], m[3])
+			one.Text = w.fault(one.Fact, typed, m[3])
 		}
 		out = append(out, one)
 	}
