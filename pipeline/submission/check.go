@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -41,21 +40,7 @@ func (c *checker) texts(node *yaml.Node) {
 }
 
 // textFault says what is wrong with any text, "" where nothing is.
-func textFault(text string) string {
-	switch {
-	case strings.TrimSpace(text) == "":
-		return "this text is empty: leave the key out where the answer is not known"
-	case utf8.RuneCountInString(text) > maxText:
-		return "this text is longer than 10,000 characters"
-	case strings.ContainsFunc(text, isControl):
-		return "this text holds a control character"
-	case strings.ContainsFunc(text, isDirection):
-		return "this text holds a character that turns the direction of writing, so that it shows as another text"
-	case !strings.ContainsFunc(text, isVisible):
-		return "this text holds nothing that can be seen"
-	}
-	return ""
-}
+func textFault(text string) string { return textFaults[faultOfText(text)] }
 
 func isDirection(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }
 

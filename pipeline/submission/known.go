@@ -29,12 +29,12 @@ func KnownOf(facts *pipeline.FactSet, configs []pipeline.Config) []Known {
 		if v := reflect.ValueOf(value); v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct {
 			continue // its elements have entries of their own
 		}
-		k.add(entry.Name, value, string(entry.Basis)+in(entry.Evidence))
+		k.add(entry.Name, value, From{How: FromFact, Basis: entry.Basis, Object: objectOf(entry.Evidence)})
 	}
 	k.weight(&facts.Facts.Params)
 	k.context(configs)
 	if name := facts.Facts.GGUF.Name; name != nil {
-		k.add("model.name", *name, "as the GGUF file says")
+		k.add("model.name", *name, From{How: FromGGUF})
 	}
 	k.bases(&facts.Facts)
 	return k.all
@@ -45,7 +45,7 @@ type knowing struct {
 }
 
 // add proposes a value unless there is one of a better source already.
-func (k *knowing) add(fact string, value any, from string) {
+func (k *knowing) add(fact string, value any, from From) {
 	if !slices.ContainsFunc(k.all, func(one Known) bool { return one.Fact == fact }) {
 		k.all = append(k.all, Known{fact, value, from})
 	}
@@ -55,9 +55,9 @@ func (k *knowing) weight(p *pipeline.Params) {
 	if p.Estimate == nil || *p.Estimate == 0 {
 		return
 	}
-	from := "measured: exactly " + amount(float64(*p.Estimate))
+	from := From{How: FromWeight, Count: *p.Estimate}
 	if p.Lower == nil || p.Upper == nil || *p.Lower != *p.Upper {
-		from = "measured: the most likely count, " + amount(float64(*p.Estimate))
+		from.How = FromEstimate
 	}
 	k.add("model.parameters", *p.Estimate, from)
 }
@@ -72,7 +72,7 @@ func (k *knowing) context(configs []pipeline.Config) {
 	}
 	if best != nil {
 		n, path, _ := best.Int(contextLength...)
-		k.add("model.context_length", n, path+in([]pipeline.Evidence{{Object: best.Object}}))
+		k.add("model.context_length", n, From{How: FromConfig, Key: path, Object: best.Object})
 	}
 }
 
@@ -84,7 +84,7 @@ func (k *knowing) bases(facts *pipeline.Facts) {
 	}
 	var ids []string
 	if a := facts.Adapter; a != nil {
-		k.add("bases[0].relation", "adapter", "the files hold an adapter")
+		k.add("bases[0].relation", "adapter", From{How: FromAdapter})
 		if a.Base != nil && isName(*a.Base) {
 			ids = append(ids, *a.Base)
 		}
@@ -95,7 +95,7 @@ func (k *knowing) bases(facts *pipeline.Facts) {
 		}
 	}
 	for i, id := range ids {
-		k.add(fmt.Sprintf("bases[%d].id", i), id, "as the files say")
+		k.add(fmt.Sprintf("bases[%d].id", i), id, From{How: FromFiles})
 	}
 }
 
@@ -103,10 +103,10 @@ func isName(id string) bool {
 	return id != "" && !strings.HasPrefix(id, "/") && !strings.HasPrefix(id, ".") && !strings.HasPrefix(id, "~") && !strings.ContainsAny(id, `\:`)
 }
 
-// in names where a fact was found. The name is an artifact's, so it is quoted.
-func in(evidence []pipeline.Evidence) string {
-	if len(evidence) == 0 || evidence[0].Object == "" {
+// objectOf names where a fact was found, "" where nothing says so.
+func objectOf(evidence []pipeline.Evidence) string {
+	if len(evidence) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" in %+q", evidence[0].Object)
+	return evidence[0].Object
 }

@@ -20,6 +20,13 @@ func config(t *testing.T, object, text string) pipeline.Config {
 	return c
 }
 
+// known is a value with how it is known in words.
+type known struct {
+	Fact  string
+	Value any
+	From  string
+}
+
 func TestKnownOf_ProposesWhatTheArtifactShows(t *testing.T) {
 	t.Parallel()
 	measured := func(name string, value any) func(*pipeline.FactSet) {
@@ -30,36 +37,36 @@ func TestKnownOf_ProposesWhatTheArtifactShows(t *testing.T) {
 	for name, tc := range map[string]struct {
 		found   []func(*pipeline.FactSet)
 		configs []pipeline.Config
-		want    []submission.Known
+		want    []known
 	}{
 		"nothing": {nil, nil, nil},
 		"an exact weight": {[]func(*pipeline.FactSet){measured("params.lower", int64(1234)), measured("params.estimate", int64(1234)), measured("params.upper", int64(1234))}, nil,
-			[]submission.Known{{"model.parameters", int64(1234), "measured: exactly 1,234"}}},
+			[]known{{"model.parameters", int64(1234), "measured: exactly 1,234"}}},
 		"an interval": {[]func(*pipeline.FactSet){measured("params.lower", int64(1000)), measured("params.estimate", int64(1234)), measured("params.upper", int64(2000))}, nil,
-			[]submission.Known{{"model.parameters", int64(1234), "measured: the most likely count, 1,234"}}},
+			[]known{{"model.parameters", int64(1234), "measured: the most likely count, 1,234"}}},
 		"no weights": {[]func(*pipeline.FactSet){measured("params.estimate", int64(0))}, nil, nil},
 		"a card": {[]func(*pipeline.FactSet){measured("license.declared", "MIT"), measured("params.declared", int64(5)), measured("submission.present", false)}, nil,
-			[]submission.Known{{"license.declared", "MIT", `parsed in "README\n.md"`}}},
+			[]known{{"license.declared", "MIT", `parsed in "README\n.md"`}}},
 		"a better source": {[]func(*pipeline.FactSet){measured("model.name", "card"), measured("gguf.name", "file")}, nil,
-			[]submission.Known{{"model.name", "card", `parsed in "README\n.md"`}}},
+			[]known{{"model.name", "card", `parsed in "README\n.md"`}}},
 		"a GGUF file": {[]func(*pipeline.FactSet){measured("gguf.name", "file"), measured("gguf.base_models", []string{"a/b", "a/b", "/tmp/x", "c/d"})}, nil,
-			[]submission.Known{{"model.name", "file", "as the GGUF file says"}, {"bases[0].id", "a/b", "as the files say"}, {"bases[1].id", "c/d", "as the files say"}}},
+			[]known{{"model.name", "file", "as the GGUF file says"}, {"bases[0].id", "a/b", "as the files say"}, {"bases[1].id", "c/d", "as the files say"}}},
 		"an adapter": {[]func(*pipeline.FactSet){measured("adapter.kind", "lora"), measured("adapter.base", "a/b")}, nil,
-			[]submission.Known{{"bases[0].relation", "adapter", "the files hold an adapter"}, {"bases[0].id", "a/b", "as the files say"}}},
+			[]known{{"bases[0].relation", "adapter", "the files hold an adapter"}, {"bases[0].id", "a/b", "as the files say"}}},
 		"an adapter of a folder": {[]func(*pipeline.FactSet){measured("adapter.kind", "lora"), measured("adapter.base", `C:\models\x`)}, nil,
-			[]submission.Known{{"bases[0].relation", "adapter", "the files hold an adapter"}}},
+			[]known{{"bases[0].relation", "adapter", "the files hold an adapter"}}},
 		"bases of a card": {[]func(*pipeline.FactSet){measured("bases[0].id", "x/y"), measured("adapter.kind", "lora")}, nil,
-			[]submission.Known{{"bases[0].id", "x/y", `parsed in "README\n.md"`}}},
+			[]known{{"bases[0].id", "x/y", `parsed in "README\n.md"`}}},
 		"what is on record": {[]func(*pipeline.FactSet){measured("bases[0].id", "x/y"), func(f *pipeline.FactSet) {
 			f.Set("bases[0].license", "mit", pipeline.BasisDeclared, pipeline.Evidence{Object: pipeline.EvidenceInventory})
 		}}, nil,
-			[]submission.Known{{"bases[0].id", "x/y", `parsed in "README\n.md"`}}},
+			[]known{{"bases[0].id", "x/y", `parsed in "README\n.md"`}}},
 		"a context": {nil, []pipeline.Config{
 			config(t, "adapter_config.json", `{"max_position_embeddings": 1}`),
 			config(t, "a/config.json", `{"n_positions": 2}`),
 			config(t, "config.json", `{"text_config": {"max_position_embeddings": 131072}}`),
 			config(t, "params.json", `{"max_position_embeddings": "many"}`)},
-			[]submission.Known{{"model.context_length", int64(131072), `text_config.max_position_embeddings in "config.json"`}}},
+			[]known{{"model.context_length", int64(131072), `text_config.max_position_embeddings in "config.json"`}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +74,11 @@ func TestKnownOf_ProposesWhatTheArtifactShows(t *testing.T) {
 			for _, set := range tc.found {
 				set(&facts)
 			}
-			require.Equal(t, tc.want, submission.KnownOf(&facts, tc.configs))
+			var got []known
+			for _, k := range submission.KnownOf(&facts, tc.configs) {
+				got = append(got, known{k.Fact, k.Value, k.From.String()})
+			}
+			require.Equal(t, tc.want, got)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"weighbridge/pipeline"
 	"weighbridge/pipeline/vocabulary"
 )
 
@@ -38,8 +39,46 @@ type Known struct {
 	Fact string
 	// Value is a string, int64, float64, bool or []string.
 	Value any
-	// From says how it is known, for a comment.
-	From string
+	From  From
+}
+
+// How is a way in which a value is known.
+type How string
+
+// The ways in which values are known.
+const (
+	// FromFact is a fact of the artifact, with its basis.
+	FromFact How = "fact"
+	// FromWeight is an exact count of the parameters, FromEstimate the most likely one.
+	FromWeight   How = "weight"
+	FromEstimate How = "estimate"
+	// FromConfig is a key of a configuration file.
+	FromConfig How = "config"
+	// FromGGUF is the name that a GGUF file gives, FromFiles a base that files name,
+	// FromAdapter what follows from files that hold an adapter.
+	FromGGUF    How = "gguf"
+	FromFiles   How = "files"
+	FromAdapter How = "adapter"
+)
+
+// From says how a value is known.
+type From struct {
+	How
+	// Basis is that of a fact, Count that of the parameters, Key that of a configuration
+	// file. Object is where a fact or key stands, "" where that is not told.
+	Basis       pipeline.Basis
+	Count       int64
+	Key, Object string
+}
+
+// String writes it for a comment. Names are an artifact's, so they are quoted.
+func (f From) String() string {
+	text := map[How]string{FromFact: string(f.Basis), FromWeight: "measured: exactly " + amount(float64(f.Count)), FromEstimate: "measured: the most likely count, " + amount(float64(f.Count)), FromConfig: f.Key,
+		FromGGUF: "as the GGUF file says", FromFiles: "as the files say", FromAdapter: "the files hold an adapter"}[f.How]
+	if f.Object != "" {
+		text += fmt.Sprintf(" in %+q", f.Object)
+	}
+	return text
 }
 
 // longestProposed is the length of the longest text that is proposed, in characters.
@@ -231,7 +270,7 @@ func (k Known) line() (text string, ok bool) {
 	case bool:
 		text, ok = strconv.FormatBool(v), f.Kind == vocabulary.Flag
 	}
-	return " " + text + "  # " + k.From, ok
+	return " " + text + "  # " + k.From.String(), ok
 }
 
 // proposed writes a text so that YAML reads it as it is, on one line.

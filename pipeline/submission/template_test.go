@@ -43,7 +43,7 @@ func TestTemplate_IsTheOneInTheRepository(t *testing.T) {
 
 func TestTemplate_StatesNothing(t *testing.T) {
 	t.Parallel()
-	_, err := load(t, template(t, submission.Template{Known: []submission.Known{{Fact: "model.id", Value: "a/b", From: "found"}}}))
+	_, err := load(t, template(t, submission.Template{Known: []submission.Known{{Fact: "model.id", Value: "a/b", From: submission.From{How: submission.FromConfig, Key: "found"}}}}))
 	require.ErrorIs(t, err, pipeline.ErrInvalid)
 	var e *pipeline.Error
 	require.ErrorAs(t, err, &e)
@@ -82,7 +82,7 @@ func TestTemplate_HoldsEveryKey(t *testing.T) {
 					if f.Kind == vocabulary.Range {
 						fact += "." + f.Ends()[i].Key
 					}
-					known = append(known, submission.Known{Fact: fact, Value: value, From: "a test"})
+					known = append(known, submission.Known{Fact: fact, Value: value, From: submission.From{How: submission.FromConfig, Key: "a test"}})
 				}
 			}
 		}
@@ -163,10 +163,10 @@ func TestTemplate_ProposesOnlyWhatLoads(t *testing.T) {
 	text := template(t, submission.Template{
 		About: []string{"The headers show 7 parameters."},
 		Known: []submission.Known{
-			{Fact: "model.parameters", Value: int64(7), From: "measured"},
-			{Fact: "bases[0].id", Value: "a/b", From: "adapter_config.json"},
-			{Fact: "bases[0].relation", Value: "adapter", From: "adapter_config.json"},
-			{Fact: "bases[1].id", Value: "c/d", From: "adapter_config.json"},
+			{Fact: "model.parameters", Value: int64(7), From: submission.From{How: submission.FromConfig, Key: "measured"}},
+			{Fact: "bases[0].id", Value: "a/b", From: submission.From{How: submission.FromConfig, Key: "adapter_config.json"}},
+			{Fact: "bases[0].relation", Value: "adapter", From: submission.From{How: submission.FromConfig, Key: "adapter_config.json"}},
+			{Fact: "bases[1].id", Value: "c/d", From: submission.From{How: submission.FromConfig, Key: "adapter_config.json"}},
 		},
 	})
 	require.Contains(t, text, "## The headers show 7 parameters.\n")

@@ -171,8 +171,15 @@ func Facts() []Field { return Fields(reflect.TypeFor[pipeline.Facts]()) }
 
 // Find returns the field of a fact that a submission can state, such as
 // "datasets[0].license", and the key of its group; ok is false where there is none.
-func Find(fact string) (f Field, group string, ok bool) {
-	fields := Submission()
+func Find(fact string) (f Field, group string, ok bool) { return find(Submission(), fact) }
+
+// FindFact returns the field of any fact, such as "licenses[0].terms.notice".
+func FindFact(fact string) (f Field, ok bool) {
+	f, _, ok = find(Facts(), fact)
+	return f, ok
+}
+
+func find(fields []Field, fact string) (f Field, group string, ok bool) {
 	for part := range strings.SplitSeq(fact, ".") {
 		key, _, _ := strings.Cut(part, "[")
 		i := slices.IndexFunc(fields, func(f Field) bool { return f.Key == key })

@@ -103,7 +103,7 @@ func plain(word string) string {
 
 // Drafted is what a submitter needs to know before they declare something.
 type Drafted struct {
-	submission.Template
+	Known []submission.Known
 	// Source is the source in its one way of writing.
 	Source string
 	// Questions are what the rules will ask, with a submission that states nothing yet.
@@ -135,6 +135,6 @@ func (s *Service) Draft(ctx context.Context, source string) (Drafted, error) {
 		return Drafted{}, err
 	}
 	d := Drafted{Source: src.String(), Report: w.Report, Questions: report.Questions(&w.Report)}
-	d.Known, d.About = submission.KnownOf(facts, configs(w.Kept)), about(&w.Report)
+	d.Known = submission.KnownOf(facts, configs(w.Kept))
 	return d, nil
 }

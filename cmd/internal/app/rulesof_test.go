@@ -63,7 +63,7 @@ func TestDraft_TellsWhatRulesWillAskAndRecordsNothing(t *testing.T) {
 		asked[q.Fact] = q.Enforced
 	}
 	require.True(t, asked["destination.country"])
-	require.Contains(t, d.About, "Parameters: exactly 828,375,040.")
+	require.Equal(t, int64(828_375_040), *d.Report.Facts.Params.Estimate)
 	s.Folders = false
 	_, err = s.Draft(t.Context(), folder)
 	require.ErrorIs(t, err, pipeline.ErrUsage)

@@ -112,7 +112,7 @@ func (s *Site) answerPageOf(r *http.Request) (*answerPage, pipeline.Case, error)
 		if err != nil {
 			return nil, c, err
 		}
-		p.Skeleton = answerYAML(declared, &said)
+		p.Skeleton = answerYAML(s.words(r), declared, &said)
 	}
 	return p, c, nil
 }
@@ -144,13 +144,13 @@ func (s *Site) sendAnswer(w http.ResponseWriter, r *http.Request) error {
 
 // answerYAML is a submission to go on with: what is declared, and the keys that enforced
 // rules ask for, without an answer.
-func answerYAML(declared *pipeline.Submission, said *pipeline.Report) string {
+func answerYAML(words *Words, declared *pipeline.Submission, said *pipeline.Report) string {
 	var asked []string
 	for _, q := range report.Questions(said) {
 		if q.Enforced {
 			asked = append(asked, q.Fact)
 		}
 	}
-	text := submissionText(declared, asked)
+	text := submissionText(words, declared, asked)
 	return text
 }

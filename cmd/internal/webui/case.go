@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ func (s *Site) renderCase(w http.ResponseWriter, r *http.Request, status int, id
 		return err
 	}
 	q := r.URL.Query()
-	p, err := s.casePageOf(r.Context(), v, access.Of(r.Context()), q)
+	p, err := s.casePageOf(r.Context(), s.words(r), v, access.Of(r.Context()), q)
 	if err != nil {
 		return err
 	}
@@ -539,7 +540,8 @@ func (s *Site) askedAgain(ctx context.Context, c pipeline.Case, f caseForm) (app
 	if err != nil {
 		return app.Asked{}, err
 	}
-	if f.Yaml == "" || f.Yaml == strings.TrimSpace(answerYAML(declared, &said)) {
+	asIs := func(words *Words) bool { return f.Yaml == strings.TrimSpace(answerYAML(words, declared, &said)) }
+	if f.Yaml == "" || slices.ContainsFunc(s.languages, asIs) {
 		return asked, nil // nothing was filled in
 	}
 	if asked.Submission, err = app.ParseSubmission(f.Yaml); err != nil {

@@ -102,7 +102,7 @@ func (s *Site) caseFileOf(ctx context.Context, v app.CaseView, who access.Identi
 	if f.Parts, err = report.Parts(&v.Report); err != nil {
 		return nil, err
 	}
-	f.Submitted = submissionText(v.Submission, nil)
+	f.Submitted = submissionText(nil, v.Submission, nil)
 	for _, e := range v.Events {
 		f.Events = append(f.Events, trailRow{e, readableJSON(e.Data)})
 	}

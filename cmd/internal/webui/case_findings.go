@@ -10,7 +10,6 @@ import (
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/policy"
 	"weighbridge/pipeline/report"
-	"weighbridge/pipeline/vocabulary"
 )
 
 const (
@@ -41,7 +40,7 @@ type findingView struct {
 	Status             policy.Status
 	Jurisdiction, When string
 	From, To           string
-	Missing, ReliedOn  []factName
+	Missing, ReliedOn  []string
 	Evidence           []evidenceView
 	// MoreEvidence counts the facts without room.
 	MoreEvidence int
@@ -50,9 +49,6 @@ type findingView struct {
 	MoreElements int
 	Cites        []citeView
 }
-
-// factName is a fact with what it is.
-type factName struct{ Name, Told string }
 
 type evidenceView struct {
 	Fact, Value string
@@ -210,7 +206,7 @@ func findingOf(all []*pipeline.Finding, rule policy.Rule, at places) findingView
 	v := findingView{Pack: f.Pack, Rule: cmp.Or(f.Rule, f.Pack), Title: f.Title, Message: f.Message, Anchor: findingAnchor(f), Outcome: f.Outcome, Effect: f.Effect, Quorum: f.Quorum, Offices: f.Offices,
 		Stale: f.Stale, Unverified: f.Unverified, Status: rule.Status, Jurisdiction: rule.Jurisdiction, When: rule.When, From: rule.From, To: rule.To,
 		Stops:   pipeline.VerdictOf([]pipeline.Finding{*f}) != pipeline.VerdictClear,
-		Missing: factNames(f.Missing), ReliedOn: factNames(f.ReliedOn)}
+		Missing: f.Missing[:min(len(f.Missing), mostEvidence)], ReliedOn: f.ReliedOn[:min(len(f.ReliedOn), mostEvidence)]}
 	for i, e := range f.Evidence {
 		if i == mostEvidence {
 			v.MoreEvidence = len(f.Evidence) - mostEvidence
@@ -239,19 +235,6 @@ func findingOf(all []*pipeline.Finding, rule policy.Rule, at places) findingView
 // findingAnchor is the id of a finding on the page.
 func findingAnchor(f *pipeline.Finding) string {
 	return "finding-" + anchorOf(f.Pack) + "-" + anchorOf(cmp.Or(f.Rule, f.Pack))
-}
-
-// factNames says what facts are.
-func factNames(names []string) []factName {
-	var out []factName
-	for _, name := range names[:min(len(names), mostEvidence)] {
-		one := factName{Name: report.Shown(name, 200)}
-		if field, _, ok := vocabulary.Find(name); ok {
-			one.Told = vocabulary.FirstSentence(field.Doc)
-		}
-		out = append(out, one)
-	}
-	return out
 }
 
 // anchorOf makes a part of an id of a name.

@@ -3,7 +3,6 @@ package webui
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"html/template"
 	"net/url"
 	"slices"
@@ -295,7 +294,7 @@ func readableJSON(data json.RawMessage) string {
 const mostEventText = 16 << 10
 
 // casePageOf gathers what a page shows of a case.
-func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identity, q url.Values) (*casePage, error) {
+func (s *Site) casePageOf(ctx context.Context, words *Words, v app.CaseView, who access.Identity, q url.Values) (*casePage, error) {
 	c, r := v.Case, &v.Report
 	if !who.Sees() {
 		app.WithoutOthers(r)
@@ -327,9 +326,9 @@ func (s *Site) casePageOf(ctx context.Context, v app.CaseView, who access.Identi
 			p.AskedRest = append(p.AskedRest, one)
 		}
 	}
-	p.Skeleton = submissionText(nil, factsOf(p.Asked))
-	p.Submitted = submissionText(v.Submission, nil)
-	p.AnswerYaml = answerYAML(v.Submission, r)
+	p.Skeleton = submissionText(words, nil, factsOf(p.Asked))
+	p.Submitted = submissionText(nil, v.Submission, nil)
+	p.AnswerYaml = answerYAML(words, v.Submission, r)
 	p.NeedsBound = r.Verdict == pipeline.VerdictBlock || r.Verdict == pipeline.VerdictInconclusive
 	p.Least = c.Params.Lower
 	p.may(who, s.service.Links)
@@ -406,10 +405,7 @@ func requestText(w *Words, source string, asked []report.Question, skeleton stri
 	b.WriteString(w.T("case.request.intro", source) + "\n\n")
 	end := w.T("case.request.end")
 	for i, q := range asked {
-		text := fmt.Sprintf("%d. %s", i+1, q.Fact)
-		if q.Why != "" {
-			text += ": " + q.Why
-		}
+		text := w.T("case.request.question", i+1, q.Fact, w.described(q.Fact).Text)
 		text += "\n   " + w.T("case.request.takes", w.takes(q.Fact)) + "\n"
 		if b.Len()+len(text)+len(end) > pipeline.CommentMax-400 {
 			b.WriteString(w.T("case.request.more", len(asked)-i) + "\n")

@@ -46,7 +46,7 @@ type whyRule struct {
 	Name, Title, Anchor string
 	// Lacks are the facts without which it cannot be decided. Weak is true where they are
 	// known, on weaker grounds than the rule accepts.
-	Lacks     []factName
+	Lacks     []string
 	MoreLacks int
 	Weak      bool
 }
@@ -96,7 +96,7 @@ func whyRuleOf(f *pipeline.Finding) whyRule {
 	if len(names) == 0 {
 		names, one.Weak = f.ReliedOn, true
 	}
-	one.Lacks = factNames(names[:min(len(names), mostLacked)])
+	one.Lacks = names[:min(len(names), mostLacked)]
 	one.MoreLacks = len(names) - len(one.Lacks)
 	return one
 }
@@ -131,19 +131,24 @@ var kindKeys = map[vocabulary.Kind]string{vocabulary.Group: "group", vocabulary.
 	vocabulary.Flag: "flag", vocabulary.Whole: "whole", vocabulary.Number: "number"}
 
 // takes says in a few words what the answer to a question may be.
-func (w *Words) takes(fact string) string {
-	f, _, ok := vocabulary.Find(fact)
+func (w *Words) takes(fact string) string { return w.takesOf(fact, false) }
+
+// takesOne says what one element of it may be, where it is a list of texts.
+func (w *Words) takesOne(fact string) string { return w.takesOf(fact, true) }
+
+func (w *Words) takesOf(fact string, one bool) string {
+	f, ok := vocabulary.FindFact(fact)
 	if !ok {
 		return ""
 	}
 	text := ""
-	switch many := f.Kind == vocabulary.Texts; {
-	case f.Kind != vocabulary.Text && !many:
+	switch many := f.Kind == vocabulary.Texts && !one; {
+	case f.Kind != vocabulary.Text && f.Kind != vocabulary.Texts:
 		text = w.Word("takes", kindKeys[f.Kind])
 	case f.Words != nil && many:
-		text = w.T("takes.some_of", strings.Join(f.Words, ", "))
+		text = w.T("takes.some_of", w.choices(fact, f.Words))
 	case f.Words != nil:
-		text = w.T("takes.one_of", strings.Join(f.Words, ", "))
+		text = w.T("takes.one_of", w.choices(fact, f.Words))
 	case many && (f.Is == vocabulary.FormCountry || f.Is == vocabulary.FormPlace):
 		text = w.Word("takes", f.Is+"_list")
 	case many:
@@ -154,7 +159,7 @@ func (w *Words) takes(fact string) string {
 		text = w.T("takes.text")
 	}
 	if f.Unit != "" {
-		text += w.T("takes.unit", f.Unit)
+		text += w.T("takes.unit", w.unit(f.Unit))
 	}
 	if f.Bounded() && f.Max <= 100 {
 		text += w.T("takes.most", int64(f.Max))

@@ -108,8 +108,12 @@ func faultKey(status int) string {
 }
 
 // Problem is what a form shows of an error beside what was typed. It is nil where there is
-// none.
-type Problem struct{ Message, Hint string }
+// none. It is in English, the language of the program's errors, unless Own is true.
+type Problem struct {
+	Message, Hint string
+	// Own is true where it is in the reader's language.
+	Own bool
+}
 
 // problemOf returns what a form shows, ok false where the error is not the caller's to
 // mend: then the page of the error is shown.

@@ -29,7 +29,7 @@ func ViewKept(raw []byte, where, find string, page int) KeptPage {
 
 // SubmissionText and FormText write submissions.
 func SubmissionText(stated *pipeline.Submission, asked []string) string {
-	return submissionText(stated, asked)
+	return submissionText(nil, stated, asked)
 }
 
 // FormText writes what was typed into a form.

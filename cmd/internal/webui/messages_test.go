@@ -195,10 +195,12 @@ func TestEveryLanguageSaysTheSame(t *testing.T) {
 	}
 }
 
+// never is what no text may say of a model.
+var never = regexp.MustCompile(`(?i)\b(permitted|compliant|compliance|lawful|legally|is legal|allowed)\b|合规|合法|允许出口|准予出口`)
+
 // TestNoMessageAllowsAnything holds the words to what the desk may say.
 func TestNoMessageAllowsAnything(t *testing.T) {
 	t.Parallel()
-	never := regexp.MustCompile(`(?i)\b(permitted|compliant|compliance|lawful|legally|is legal|allowed)\b|合规|合法|允许出口|准予出口`)
 	for _, tag := range []string{"en", "zh-Hans"} {
 		for key, forms := range messagesOf(t, tag) {
 			for _, form := range forms {

@@ -383,7 +383,7 @@ func (s *Site) decideMany(w http.ResponseWriter, r *http.Request) error {
 			problem, _, ok := problemOf(vote.Err)
 			if !ok {
 				s.logger.Error("a vote of many was not recorded", "case", row.ID, "error", vote.Err)
-				problem = &Problem{Message: s.words(r).Word("fault", "internal"), Hint: s.words(r).Word("fault_hint", "unavailable")}
+				problem = &Problem{Message: s.words(r).Word("fault", "internal"), Hint: s.words(r).Word("fault_hint", "unavailable"), Own: true}
 			}
 			row.Problem = problem
 		} else {

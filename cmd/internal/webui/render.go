@@ -80,7 +80,11 @@ func (s *Site) functions(w *Words) template.FuncMap {
 		// than text.
 		"pieces": w.pieces,
 		// lacking says who must still approve, takes what the answer to a question may be.
-		"lacking": w.lacking, "takes": w.takes, "sentence": upper,
+		"lacking": w.lacking, "takes": w.takes, "takesone": w.takesOne, "sentence": upper,
+		// label, called and described are of a fact by its name, choice of one of its words.
+		"label": w.label, "called": w.called, "described": w.described, "choice": w.choice,
+		// english is an English text of the program.
+		"english": w.inEnglish,
 		// role is a role of the desk in words; offices are names of their own.
 		"role": func(role pipeline.ActorRole) string {
 			if slices.Contains(pipeline.DeskRoles(), role) {

@@ -4,14 +4,18 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
+	"weighbridge/cmd/internal/access"
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
+	"weighbridge/pipeline/vocabulary"
 )
 
 // pagesOf are addresses of every page of a desk with a case.
@@ -45,33 +49,81 @@ func TestEveryPageIsSound(t *testing.T) {
 }
 
 // What a page in Chinese says in English is marked as English, for those who hear it, or is
-// a name.
+// a name; and nothing of it is what the catalogue has in Chinese.
 func TestChinesePagesMarkWhatIsEnglish(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
+	inChinese := []string{"Cookie", "weighbridge-language=zh-Hans"}
+	waits := asked(t, d)
 	llama := d.weigh("llama-3-70b", "llama-3-70b", "sam", app.Run{})
 	rita := d.person("rita", pipeline.RoleReviewer, pipeline.RoleAuditor)
-	words, command := regexp.MustCompile(`[A-Za-z]+ [a-z]+ [a-z]+`), regexp.MustCompile(`“weighbridge [a-z ]+”`)
-	for _, path := range append(pagesOf(llama), "/cases/"+llama.ID.String()+"/file") {
-		page := d.get(rita, path, "Cookie", "weighbridge-language=zh-Hans")
-		var look func(n *html.Node, lang string)
-		look = func(n *html.Node, lang string) {
-			if own := attr(n, "lang"); own != "" {
-				lang = own
-			}
-			switch n.Data {
-			case "code", "pre", "bdi", "style", "textarea", "title":
-				return
-			}
-			if n.Type == html.TextNode && lang == "zh-Hans" {
-				require.NotRegexp(t, words, command.ReplaceAllString(strings.Join(strings.Fields(n.Data), " "), ""), "%s", path)
-			}
-			for c := n.FirstChild; c != nil; c = c.NextSibling {
-				look(c, lang)
-			}
-		}
-		look(page.doc, "")
+	at := "/cases/" + llama.ID.String()
+	_, link, err := d.mux.MakeLink(t.Context(), access.Identity{Actor: actor("rita", pipeline.RoleReviewer)}, waits.ID, time.Hour)
+	require.NoError(t, err)
+	for _, path := range append(pagesOf(llama), at+"/file", at+"?ask=1", "/cases/"+waits.ID.String()) {
+		requireOwnLanguage(t, d.get(rita, path, inChinese...), path)
 	}
+
+	// These show nothing that a pack, a file or a person wrote: they have no English at all.
+	form := url.Values{"source": {d.lay("gpt-oss-20b", "g")}, "step": {"draft"}}
+	drafted := d.post(d.person("sue", pipeline.RoleSubmitter), "/submit", form, inChinese...)
+	require.NotEmpty(t, drafted.all("input", "name", "drafted"))
+	own := d.get(d.person("sam", pipeline.RoleSubmitter), "/submit?case="+llama.ID.String(), inChinese...)
+	for name, page := range map[string]answer{"a form": drafted, "an answer": d.get("", link, inChinese...), "again": own} {
+		require.Equal(t, http.StatusOK, page.status, name)
+		requireOwnLanguage(t, page, name)
+		each(page.doc, func(n *html.Node) {
+			// The menu of languages names English in English.
+			require.False(t, n.Data != "button" && strings.HasPrefix(attr(n, "lang"), "en"), "%s: %s", name, text(n))
+		})
+	}
+}
+
+// requireOwnLanguage holds a page in Chinese to saying nothing in English that is not marked
+// as such, and no description of a fact at all.
+func requireOwnLanguage(t *testing.T, page answer, name string) {
+	t.Helper()
+	english := map[string]bool{}
+	for fact, f := range stated() {
+		english[vocabulary.FirstSentence(f.Doc)] = true
+		_, ok := vocabulary.FindFact(fact)
+		require.True(t, ok, fact)
+	}
+	for _, fact := range ruled(t) {
+		f, ok := vocabulary.FindFact(fact)
+		require.True(t, ok, fact)
+		english[vocabulary.FirstSentence(f.Doc)] = true
+	}
+	words, command := regexp.MustCompile(`[A-Za-z]+ [a-z]+ [a-z]+`), regexp.MustCompile(`“weighbridge [a-z ]+”`)
+	read := func(text, lang string) {
+		text = strings.Join(strings.Fields(text), " ")
+		require.False(t, english[text], "%s: %s", name, text)
+		if lang == "zh-Hans" {
+			require.NotRegexp(t, words, command.ReplaceAllString(text, ""), name)
+		}
+	}
+	var look func(n *html.Node, lang string)
+	look = func(n *html.Node, lang string) {
+		if own := attr(n, "lang"); own != "" {
+			lang = own
+		}
+		if lang == "en-GB" {
+			return // a part of the report, as it is stored and sent
+		}
+		for _, key := range []string{"title", "aria-label", "placeholder", "alt"} {
+			read(attr(n, key), lang)
+		}
+		switch {
+		case n.Data == "pre" && attr(n, "id") != "skeleton", attr(n, "class") == "said-text", slices.Contains([]string{"code", "bdi", "style", "script", "blockquote", "q"}, n.Data):
+			return // names, and what somebody wrote
+		case n.Type == html.TextNode:
+			read(n.Data, lang)
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			look(c, lang)
+		}
+	}
+	look(page.doc, "")
 }
 
 // requireSound holds a page to what people need who cannot see it, or use no pointer.

@@ -15,10 +15,11 @@ import (
 const mostListElements = 50
 
 // submissionText writes a submission as YAML: what is stated, and behind it the facts that
-// are asked for, without an answer. Either may be empty. It states what the submission
-// states and nothing else, as a key without a value states nothing.
-func submissionText(stated *pipeline.Submission, asked []string) string {
-	w := &textWriter{lines: map[string]int{}, line: 1}
+// are asked for, without an answer: a comment in words, English where that is nil,
+// says what it may be. Either may be empty. It states what the submission states and
+// nothing else, as a key without a value states nothing.
+func submissionText(words *Words, stated *pipeline.Submission, asked []string) string {
+	w := &textWriter{words: words, lines: map[string]int{}, line: 1}
 	for _, name := range asked {
 		w.asked = append(w.asked, firstElement(name))
 	}
@@ -41,6 +42,7 @@ func firstElement(fact string) string {
 }
 
 type textWriter struct {
+	words *Words
 	b     strings.Builder
 	asked []string
 	lines map[string]int
@@ -87,7 +89,7 @@ func (w *textWriter) field(f vocabulary.Field, v reflect.Value, has bool, indent
 		w.write(indent, name, f.Key+":")
 		w.fields(vocabulary.Fields(f.Element), v, indent+1, name)
 	case vocabulary.Range:
-		w.write(indent, name, f.Key+":"+comment(f, has))
+		w.write(indent, name, f.Key+":"+w.comment(f, name, has))
 		for _, end := range f.Ends() {
 			var one reflect.Value
 			if v.IsValid() {
@@ -99,7 +101,7 @@ func (w *textWriter) field(f vocabulary.Field, v reflect.Value, has bool, indent
 		w.list(f, v, has, indent, name)
 	case vocabulary.Texts:
 		if !has {
-			w.write(indent, name, f.Key+":"+comment(f, false))
+			w.write(indent, name, f.Key+":"+w.comment(f, name, false))
 			return
 		}
 		var all []string
@@ -108,7 +110,7 @@ func (w *textWriter) field(f vocabulary.Field, v reflect.Value, has bool, indent
 		}
 		w.write(indent, name, f.Key+": ["+strings.Join(all, ", ")+"]")
 	default:
-		w.write(indent, name, f.Key+":"+spaced(plainYAML(f, v))+comment(f, has))
+		w.write(indent, name, f.Key+":"+spaced(plainYAML(f, v))+w.comment(f, name, has))
 	}
 }
 
@@ -127,7 +129,7 @@ func (w *textWriter) list(f vocabulary.Field, v reflect.Value, has bool, indent 
 		}
 	}
 	if n == 0 {
-		w.write(indent, name, f.Key+":"+comment(f, false))
+		w.write(indent, name, f.Key+":"+w.comment(f, name, false))
 		return
 	}
 	w.write(indent, name, f.Key+":")
@@ -143,9 +145,12 @@ func (w *textWriter) list(f vocabulary.Field, v reflect.Value, has bool, indent 
 }
 
 // comment says what an answer may be, where there is none.
-func comment(f vocabulary.Field, has bool) string {
-	if has {
+func (w *textWriter) comment(f vocabulary.Field, name string, has bool) string {
+	switch {
+	case has:
 		return ""
+	case w.words != nil && w.words.otherwise != nil:
+		return "  # " + w.words.takes(name)
 	}
 	return "  # " + f.Takes()
 }

@@ -20,6 +20,7 @@ import (
 	"weighbridge/cmd/internal/app"
 	"weighbridge/pipeline"
 	"weighbridge/pipeline/report"
+	"weighbridge/pipeline/submission"
 	"weighbridge/pipeline/vocabulary"
 )
 
@@ -93,14 +94,15 @@ type listCount struct {
 type submissionFault struct {
 	Line, Column int
 	// Fact is the field that it stands in, "" where the form has none.
-	Fact, Text string
+	Fact string
+	Text told
 }
 
 // formGroup is the fields of one subject, and its lists.
 type formGroup struct {
-	Key, Title, Doc string
-	Fields          []formField
-	Lists           []*formList
+	Key    string
+	Fields []formField
+	Lists  []*formList
 	// Filled is true where something of it is filled in, wrong or new.
 	Filled bool
 }
@@ -108,8 +110,7 @@ type formGroup struct {
 // formField asks for one fact.
 type formField struct {
 	// Fact is its name, such as datasets[0].license; ID an id for the page.
-	Fact, ID, Label string
-	Why             string
+	Fact, ID string
 	// Takes is true where the field says what it may be.
 	Takes bool
 	// Kind is text, area, flag, words, many, number, date or range.
@@ -117,7 +118,7 @@ type formField struct {
 	Words  []string
 	Value  string
 	Values []string
-	Fault  string
+	Fault  told
 	Rules  string
 	Ends   []formField
 	// Focus is true for the first field of an element that was added.
@@ -168,7 +169,7 @@ func (s *Site) submitAgain(r *http.Request, p *submitPage) error {
 		p.Source, p.Hash = c.Source, c.ContentDigest != nil
 	}
 	if declared != nil {
-		p.Yaml = submissionText(declared, nil)
+		p.Yaml = submissionText(nil, declared, nil)
 		p.AsYaml = true
 	}
 	return nil
@@ -194,7 +195,7 @@ func (s *Site) takeSubmit(w http.ResponseWriter, r *http.Request) error {
 		p.fields(left, counts, nil, focus)
 		return s.render(w, r, http.StatusOK, "submit", p)
 	}
-	status, err := s.draft(r.Context(), p)
+	status, err := s.draft(r.Context(), s.words(r), p)
 	if err != nil {
 		return err
 	}
@@ -208,10 +209,10 @@ func (s *Site) takeSubmit(w http.ResponseWriter, r *http.Request) error {
 
 // draft looks at the source. Where that is refused, or takes too long, the page says so,
 // and the form stands without what it would have shown, or with what it showed before.
-func (s *Site) draft(ctx context.Context, p *submitPage) (int, error) {
+func (s *Site) draft(ctx context.Context, words *Words, p *submitPage) (int, error) {
 	defer s.drafts.Add(-1)
 	if s.drafts.Add(1) > mostDrafts {
-		p.Problem = &Problem{Message: "other sources are being looked at just now", Hint: "try again in a moment, or ask for the check right away"}
+		p.Problem = &Problem{Message: words.T("submit.busy"), Hint: words.T("submit.busy.hint"), Own: true}
 		return http.StatusServiceUnavailable, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, draftTime)
@@ -219,7 +220,7 @@ func (s *Site) draft(ctx context.Context, p *submitPage) (int, error) {
 	d, err := s.service.Draft(limited, p.Source)
 	switch {
 	case err == nil:
-		p.Drafted, p.Source, p.shownDraft = true, d.Source, shownOf(d)
+		p.Drafted, p.Source, p.shownDraft = true, d.Source, words.shownOf(d)
 		return http.StatusOK, nil
 	case ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded):
 		p.Drafted, p.Slow = true, true
@@ -257,8 +258,9 @@ func (s *Site) ask(w http.ResponseWriter, r *http.Request, p *submitPage, typed 
 		return err
 	}
 	p.Problem = problem
-	if p.Faults = faultsOf(problem.Message, lines); len(p.Faults) > 0 {
-		problem.Message = s.words(r).T("submit.faults", len(p.Faults))
+	words := s.words(r)
+	if p.Faults = words.faultsOf(problem.Message, lines, typed); len(p.Faults) > 0 {
+		p.Problem = &Problem{Message: words.T("submit.faults", len(p.Faults)), Hint: words.T("submit.faults.hint"), Own: true}
 	}
 	if p.Drafted {
 		p.fields(typed, counts, p.Faults, "")
@@ -273,16 +275,58 @@ const (
 )
 
 // shownOf is what a form shows of a source that was looked at.
-func shownOf(d app.Drafted) (out shownDraft) {
-	out.About = d.About
+func (w *Words) shownOf(d app.Drafted) (out shownDraft) {
+	out.About = w.about(&d.Report)
 	for _, k := range d.Known {
-		out.Known = append(out.Known, shownKnown{k.Fact, report.Value(k.Value), k.From})
+		out.Known = append(out.Known, shownKnown{k.Fact, report.Value(k.Value), w.from(k.From)})
 	}
 	for _, q := range d.Questions {
 		out.Questions = append(out.Questions, shownQuestion{q.Fact, q.Rules[:min(len(q.Rules), 4)], q.Enforced})
 	}
 	out.bound()
 	return out
+}
+
+// about says in sentences what was found in a source.
+func (w *Words) about(r *pipeline.Report) []string {
+	lines := []string{w.T("submit.about.pinned", r.Artifact.PinDigest)}
+	p := r.Facts.Params
+	switch {
+	case p.Estimate == nil || p.Lower == nil || *p.Estimate == 0:
+		lines = append(lines, w.T("submit.about.none"))
+	case p.Upper != nil && *p.Lower == *p.Upper:
+		lines = append(lines, w.T("submit.about.exact", *p.Estimate))
+	case p.Upper != nil:
+		lines = append(lines, w.T("submit.about.range", *p.Lower, *p.Upper))
+	default:
+		lines = append(lines, w.T("submit.about.atleast", *p.Lower))
+	}
+	if family, class := textOf(r.Facts.Architecture.Family), textOf(r.Facts.Architecture.Class); class != "" && family != "" {
+		lines = append(lines, w.T("submit.about.class", family, class))
+	} else if family != "" {
+		lines = append(lines, w.T("submit.about.family", family))
+	}
+	if len(r.Reasons) > 0 {
+		lines = append(lines, w.T("submit.about.unread"))
+	}
+	return lines
+}
+
+// from says how a value is known.
+func (w *Words) from(f submission.From) string {
+	text := ""
+	switch f.How {
+	case submission.FromFact:
+		text = w.Word("case.basis", f.Basis)
+	case submission.FromConfig:
+		text = report.Shown(f.Key, 100)
+	default:
+		text = w.Word("submit.from", f.How)
+	}
+	if f.Object != "" {
+		text = w.T("submit.from.in", text, report.Shown(f.Object, 200))
+	}
+	return text
 }
 
 // draftShown reads what a form sends back. It comes from the browser and goes nowhere else:
@@ -363,15 +407,18 @@ func typedOf(r *http.Request) map[string][]string {
 var faultPattern = regexp.MustCompile(`(?m)^submission:(\d+):(\d+): (.+)$`)
 
 // faultsOf reads what is wrong with a submission from its error. lines are where facts
-// stand, nil where people wrote it themselves.
-func faultsOf(message string, lines map[string]int) []submissionFault {
+// stand and typed what was filled in there, nil where people wrote it themselves.
+func (w *Words) faultsOf(message string, lines map[string]int, typed map[string][]string) []submissionFault {
 	var out []submissionFault
 	for _, m := range faultPattern.FindAllStringSubmatch(message, -1) {
-		one := submissionFault{Line: atoi(m[1]), Column: atoi(m[2]), Text: m[3]}
+		one := submissionFault{Line: atoi(m[1]), Column: atoi(m[2]), Text: w.inEnglish(m[3])}
 		for fact, line := range lines {
 			if line == one.Line && len(fact) > len(one.Fact) {
 				one.Fact = fact
 			}
+		}
+		if one.Fact != "" {
+			one.Text = w.fault(one.Fact, typed, m[3])
 		}
 		out = append(out, one)
 	}
@@ -382,7 +429,7 @@ func faultsOf(message string, lines map[string]int) []submissionFault {
 // rest by subject. focus names the element that was added, or the list of one that was
 // taken away.
 func (p *submitPage) fields(typed map[string][]string, counts map[string]int, faults []submissionFault, focus string) {
-	b := &formBuilder{typed: typed, counts: counts, faults: map[string]string{}, done: map[string]bool{}, placed: map[string]bool{}, focus: focus}
+	b := &formBuilder{typed: typed, counts: counts, faults: map[string]told{}, done: map[string]bool{}, placed: map[string]bool{}, focus: focus}
 	for _, f := range faults {
 		b.faults[f.Fact] = f.Text
 	}
@@ -390,7 +437,7 @@ func (p *submitPage) fields(typed map[string][]string, counts map[string]int, fa
 	p.Asked = b.asked(p.Questions, true)
 	p.Reports = b.asked(p.Questions, false)
 	for _, g := range vocabulary.Submission() {
-		one := formGroup{Key: g.Key, Title: inWords(g.Key), Doc: vocabulary.FirstSentence(g.Doc)}
+		one := formGroup{Key: g.Key}
 		if g.Kind == vocabulary.List {
 			b.listed(&one, g.Key, "", g, "")
 		} else {
@@ -423,15 +470,15 @@ func (g *formGroup) filled(focus string) bool {
 		}
 	}
 	return slices.ContainsFunc(fields, func(f formField) bool {
-		return len(f.Values) > 0 && slices.ContainsFunc(f.Values, func(v string) bool { return v != "" }) || f.Fault != "" ||
-			slices.ContainsFunc(f.Ends, func(end formField) bool { return end.Value != "" || end.Fault != "" })
+		return len(f.Values) > 0 && slices.ContainsFunc(f.Values, func(v string) bool { return v != "" }) || f.Fault.Text != "" ||
+			slices.ContainsFunc(f.Ends, func(end formField) bool { return end.Value != "" || end.Fault.Text != "" })
 	})
 }
 
 type formBuilder struct {
 	typed  map[string][]string
 	counts map[string]int
-	faults map[string]string
+	faults map[string]told
 	// done are the facts that the form has already.
 	done map[string]bool
 	// placed are the lists that it has.
@@ -453,7 +500,7 @@ func (b *formBuilder) asked(questions []shownQuestion, enforced bool) []formGrou
 		i := slices.IndexFunc(out, func(g formGroup) bool { return g.Key == key })
 		if i < 0 {
 			i = len(out)
-			out = append(out, formGroup{Key: key, Title: inWords(key)})
+			out = append(out, formGroup{Key: key})
 		}
 		rules := strings.Join(q.Rules[:min(len(q.Rules), 4)], ", ")
 		list, _, path, within := elementOf(fact)
@@ -496,12 +543,8 @@ func (b *formBuilder) group(g *formGroup, fields []vocabulary.Field, above strin
 
 func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 	b.done[fact] = true
-	_, label, _ := strings.Cut(fact, ".")
-	_, _, path, within := elementOf(fact)
-	if within {
-		label = strings.TrimPrefix(path, ".")
-	}
-	one := formField{Fact: fact, ID: "f-" + anchorOf(fact), Label: inWords(label), Why: vocabulary.FirstSentence(f.Doc), Words: f.Words, Fault: b.faults[fact], Kind: "text"}
+	_, _, _, within := elementOf(fact)
+	one := formField{Fact: fact, ID: "f-" + anchorOf(fact), Words: f.Words, Fault: b.faults[fact], Kind: "text"}
 	if within && strings.HasPrefix(fact, b.focus+".") && f.Kind != vocabulary.Range && (f.Kind != vocabulary.Texts || f.Words == nil) {
 		one.Focus, b.focus = true, ""
 	}
@@ -527,9 +570,7 @@ func (b *formBuilder) field(f vocabulary.Field, fact string) formField {
 	case vocabulary.Range:
 		one.Kind = "range"
 		for _, end := range f.Ends() {
-			part := b.field(end, fact+"."+end.Key)
-			part.Label = inWords(end.Key)
-			one.Ends = append(one.Ends, part)
+			one.Ends = append(one.Ends, b.field(end, fact+"."+end.Key))
 		}
 	case vocabulary.Text:
 		switch {

@@ -13,8 +13,8 @@ import (
 type formList struct {
 	// Fact names the list, such as training.hardware; ID is an id for the page, "" where
 	// the list stands above already.
-	Fact, ID, Title string
-	Elements        []formElement
+	Fact, ID string
+	Elements []formElement
 	// Rules are those that ask for the list as a whole.
 	Rules string
 	// Full is true where the form has room for no more.
@@ -26,8 +26,8 @@ type formList struct {
 // formElement is the fields of one element.
 type formElement struct {
 	// Fact names the element, such as datasets[1]; ID is as that of a list.
-	Fact, ID, Title string
-	Fields          []formField
+	Fact, ID string
+	Fields   []formField
 	// Only is true where there is no other.
 	Only bool
 }
@@ -113,18 +113,14 @@ func (b *formBuilder) list(g *formGroup, fact string) *formList {
 	if i := slices.IndexFunc(g.Lists, func(l *formList) bool { return l.Fact == fact }); i >= 0 {
 		return g.Lists[i]
 	}
-	_, label, below := strings.Cut(fact, ".")
-	if !below {
-		label = fact
-	}
 	n := b.counts[fact]
-	l := &formList{Fact: fact, Title: inWords(label), Full: n >= mostListElements}
+	l := &formList{Fact: fact, Full: n >= mostListElements}
 	if !b.placed[fact] {
 		b.placed[fact] = true
 		l.ID, l.Focus = "f-"+anchorOf(fact), b.focus == fact
 	}
 	for i := range n {
-		one := formElement{Fact: element(fact, i), Title: l.Title + " " + strconv.Itoa(i+1), Only: n == 1}
+		one := formElement{Fact: element(fact, i), Only: n == 1}
 		if l.ID != "" {
 			one.ID = "f-" + anchorOf(one.Fact)
 		}

@@ -9,7 +9,9 @@
 //
 // Texts that come from artifacts or people are shown escaped, with characters that cannot
 // be seen made visible ([report.Clean]). Links that come from them are text. All other
-// words are in the catalogue (folder messages), chosen by [Words].
+// words are in the catalogue (folder messages), chosen by [Words]. What facts are called
+// and what they are comes from the domain in English; other languages have a folder domain
+// of their own for that.
 package webui
 
 import (

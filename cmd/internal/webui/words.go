@@ -59,6 +59,7 @@ type Words struct {
 
 	tag      language.Tag
 	messages map[string]message
+	domain   domainTexts
 	// otherwise are the words of the first language, nil for itself.
 	otherwise *Words
 }
@@ -83,6 +84,9 @@ func loadLanguages() ([]*Words, error) {
 		}
 		if len(files) == 0 {
 			continue
+		}
+		if err := w.loadDomain(); err != nil {
+			return nil, err
 		}
 		if len(out) > 0 {
 			w.otherwise = out[0]
