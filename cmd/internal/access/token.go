@@ -277,7 +277,7 @@ func (m *Mux) token(r *http.Request, digest pipeline.Digest) (Identity, error) {
 		if err != nil {
 			return Identity{}, err
 		}
-		// The name and the roles are those of the owner now.
+		// The roles are those of the owner now.
 		who.Account, who.Actor.Name, may = &account, account.Name, account.Roles
 	}
 	who.Actor.Roles = slices.DeleteFunc(slices.Clone(t.Roles), func(role pipeline.ActorRole) bool { return !slices.Contains(may, role) })
