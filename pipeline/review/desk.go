@@ -220,7 +220,7 @@ func rule(q pipeline.ApprovalQuery, files []pipeline.CaseFile, now time.Time) pi
 			return pipeline.Ruling{Kind: pipeline.RulingRevoked, Case: &c}
 		case c.State == pipeline.StateCleared && pins && q.Verdict == pipeline.VerdictClear:
 			return pipeline.Ruling{Kind: pipeline.RulingCleared, Case: &c}
-		case c.State == pipeline.StateApproved && !ended(c, now) && f.Settled != nil && c.Verdict.Stronger(q.Verdict) == c.Verdict:
+		case c.State == pipeline.StateApproved && (content || !q.Unpinned) && !ended(c, now) && f.Settled != nil && c.Verdict.Stronger(q.Verdict) == c.Verdict:
 			bound := pipeline.BoundStore
 			if content {
 				bound = pipeline.BoundContent

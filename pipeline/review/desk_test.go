@@ -490,6 +490,10 @@ func TestDesk_ApprovalFor(t *testing.T) {
 		w.Report.Artifact.ContentDigest = &content
 		return w
 	}
+	unpinned := func(w *pipeline.Weighing) *pipeline.Weighing {
+		w.Report.Artifact.Objects = []pipeline.ArtifactObject{{Object: pipeline.Object{Path: "model.safetensors", Size: 8}}}
+		return w
+	}
 	elsewhere := func(w *pipeline.Weighing) *pipeline.Weighing {
 		w.Report.Artifact.Source = "s3://mirror/m/"
 		return w
@@ -540,6 +544,17 @@ func TestDesk_ApprovalFor(t *testing.T) {
 			c := b.record(w)
 			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
 		}, hashed(review1()), pipeline.RulingWaiting},
+		{"OtherBytesMayHaveThesePins", func(b *bundle) { b.place(pipeline.StateApproved) }, unpinned(review1()), pipeline.RulingWaiting},
+		{"RejectedWithPinsThatNameNoBytes", func(b *bundle) { b.place(pipeline.StateRejected) }, unpinned(review1()), pipeline.RulingRejected},
+		{"HashedWithPinsThatNameNoBytes", func(b *bundle) {
+			c := b.record(hashed(unpinned(review1())))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+		}, hashed(unpinned(review1())), pipeline.RulingApproved},
+		{"HashedAfterTheDecision", func(b *bundle) {
+			c := b.record(unpinned(review1()))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.record(hashed(unpinned(review1())))
+		}, hashed(unpinned(review1())), pipeline.RulingWaiting},
 		{"TermOver", func(b *bundle) {
 			c := b.place(pipeline.StateOpen)
 			until := b.now.Add(time.Hour)

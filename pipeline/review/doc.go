@@ -32,7 +32,8 @@
 //	any                               comment, attach          the same
 //
 // Changed means another verdict, or other bytes under the same pins (which can only
-// be told by the header and content digests); for an approval also a stronger quorum.
+// be told by the header and content digests), or bytes that were hashed only after people
+// voted where the store names no version; for an approval also a stronger quorum.
 // Whatever re-opens a case begins a new round: votes given before do not count in it.
 //
 // Where there was a choice:
