@@ -143,6 +143,37 @@ func TestService_RunCheck(t *testing.T) {
 	require.Nil(t, failed.Case)
 }
 
+// Whoever asks chooses more rules, and never fewer: else a submitter would clear the own
+// model by rules that say nothing of it.
+func TestService_RunCheck_KeepsTheDesksRules(t *testing.T) {
+	t.Parallel()
+	s, model, _ := newService(t)
+	key, err := attest.GenerateKey(attest.Ed25519)
+	require.NoError(t, err)
+	s.Signer = key
+	for _, packs := range [][]string{nil, {"integrity"}, {"us-data", "integrity"}} {
+		check, err := s.Ask(t.Context(), app.Asked{Source: model, Packs: packs}, sam)
+		require.NoError(t, err)
+		_, err = s.RunCheck(t.Context(), check.ID, "w")
+		require.NoError(t, err)
+		check, err = s.Queue.DB.CheckByID(t.Context(), check.ID)
+		require.NoError(t, err)
+		require.Equal(t, pipeline.VerdictReview, check.Verdict, packs)
+		c, err := s.Queue.DB.Case(t.Context(), *check.Case)
+		require.NoError(t, err)
+		require.Equal(t, pipeline.StateOpen, c.State, packs)
+		r, err := s.Queue.DB.Report(t.Context(), c.ID)
+		require.NoError(t, err)
+		enforced := map[string]bool{}
+		for _, p := range r.Packs {
+			enforced[p.Name] = p.Mode == pipeline.ModeEnforce
+		}
+		for _, name := range append([]string{"integrity", "seed-article"}, packs...) {
+			require.True(t, enforced[name], name)
+		}
+	}
+}
+
 // A worker that was given up for dead records nothing when it comes back.
 func TestService_RunCheck_LostLease(t *testing.T) {
 	t.Parallel()
