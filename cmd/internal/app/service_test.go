@@ -204,6 +204,27 @@ func TestService_RunCheck_LostLease(t *testing.T) {
 	require.Len(t, page.Items, 1)
 }
 
+// A check that takes the whole process down each time is given up in the end.
+func TestService_RunCheck_NeverEnds(t *testing.T) {
+	t.Parallel()
+	s, model, now := newService(t)
+	check, err := s.Ask(t.Context(), app.Asked{Source: model}, sam)
+	require.NoError(t, err)
+	for i := range 10 {
+		_, ok, err := s.Queue.DB.StartCheck(t.Context(), check.ID, fmt.Sprint("killed-", i), *now, now.Add(time.Minute))
+		require.NoError(t, err)
+		require.True(t, ok)
+		*now = now.Add(2 * time.Minute)
+	}
+	_, err = s.RunCheck(t.Context(), check.ID, "last")
+	require.NoError(t, err)
+	check, err = s.Queue.DB.CheckByID(t.Context(), check.ID)
+	require.NoError(t, err)
+	require.Equal(t, pipeline.CheckFailed, check.State)
+	require.Nil(t, check.Case)
+	require.Contains(t, check.Failure.Message, "10 times")
+}
+
 // A check that is cut off by a stop is handed back at once.
 func TestService_RunCheck_Stopped(t *testing.T) {
 	t.Parallel()
