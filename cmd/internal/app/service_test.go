@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -372,6 +373,36 @@ func TestService_DecideAll(t *testing.T) {
 	require.ErrorIs(t, votes[1].Err, pipeline.ErrConflict)
 	_, err = s.DecideAll(t.Context(), app.Bulk{})
 	require.ErrorIs(t, err, pipeline.ErrUsage)
+}
+
+// One case whose report was edited keeps no other from being judged by the rules of now.
+func TestService_RejudgeAll_PastABrokenCase(t *testing.T) {
+	t.Parallel()
+	s, model, _ := newService(t)
+	s.App.Settings.Rules.Modes = map[string]pipeline.Mode{"seed-article": pipeline.ModeReport}
+	var ids []uuid.UUID
+	for _, declared := range []string{"", "destination: {country: worldwide}\n"} {
+		sub, err := app.ParseSubmission(declared)
+		require.NoError(t, err)
+		w, err := s.App.Weigh(t.Context(), app.Run{Source: model, AsOf: noon, Keep: true, Declared: sub})
+		require.NoError(t, err)
+		c, err := s.Queue.Record(t.Context(), w, sam)
+		require.NoError(t, err)
+		require.Equal(t, pipeline.StateCleared, c.State)
+		ids = append(ids, c.ID)
+	}
+	db, err := sql.Open("sqlite", s.App.Settings.DB)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "UPDATE reports SET body = x'00' WHERE case_id = ?", ids[0].String())
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	s.App.Settings.Rules.Modes = nil
+	err = s.RejudgeAll(t.Context(), "rules changed")
+	require.ErrorIs(t, err, pipeline.ErrTampered)
+	require.ErrorContains(t, err, ids[0].String())
+	c, err := s.Queue.DB.Case(t.Context(), ids[1])
+	require.NoError(t, err)
+	require.Equal(t, pipeline.StateOpen, c.State)
 }
 
 // Rules that changed open cases again, all for the same cause.
