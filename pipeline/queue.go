@@ -210,8 +210,9 @@ type CaseBook interface {
 	// the report before. It returns an error that matches [ErrNotFound] where there is
 	// no such case.
 	Refile(ctx context.Context, id uuid.UUID, w *Weighing, plan func(CaseFile) (CaseChange, error)) (Case, error)
-	// Covering returns the cases for the asked submission that have the asked
-	// content digest, or the asked source and pins.
+	// Covering returns the cases for the asked submission that have the asked source and
+	// pins, or the asked content digest; where none is asked, that of the case with the
+	// asked source and pins.
 	Covering(ctx context.Context, q ApprovalQuery) ([]CaseFile, error)
 	// Ended returns approved cases whose term ended by the given time, at most
 	// limit of them.

@@ -537,6 +537,19 @@ func TestDesk_ApprovalFor(t *testing.T) {
 			c = b.record(elsewhere(hashed(weighing("9", "9", pipeline.VerdictReview))))
 			b.must(b.decide(c.ID, ada, pipeline.DecisionReject))
 		}, hashed(review1()), pipeline.RulingRejected},
+		{"RevokedElsewhereSinceAndNotHashedNow", func(b *bundle) {
+			c := b.record(hashed(review1()))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.now = b.now.Add(time.Hour)
+			c = b.record(elsewhere(hashed(weighing("9", "9", pipeline.VerdictReview))))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.must(b.desk.Revoke(b.Context(), ballot(c.ID, bob, "")))
+		}, review1(), pipeline.RulingRevoked},
+		{"ApprovedElsewhereAndNotHashedNow", func(b *bundle) {
+			b.record(hashed(review1()))
+			c := b.record(elsewhere(hashed(weighing("9", "9", pipeline.VerdictReview))))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+		}, review1(), pipeline.RulingWaiting},
 		{"OtherContentUnderTheSamePins", func(b *bundle) {
 			w := review1()
 			other := digest("other")
