@@ -442,6 +442,20 @@ func TestDesk_ClaimOfTheSubmitterIsNotCarried(t *testing.T) {
 	require.Equal(t, pipeline.StateOpen, c.State)
 }
 
+// Who submits the new snapshot cannot be asked to review it: nobody else would be.
+func TestDesk_AssignmentToTheSubmitterIsNotCarried(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	name := ada.Name
+	b.must(b.desk.Assign(t.Context(), pipeline.Assignment{Case: b.place(pipeline.StateOpen).ID, Actor: bob, Assignee: &name}))
+	c, err := b.desk.Record(t.Context(), weighing("2", "1", pipeline.VerdictReview), ada)
+	require.NoError(t, err)
+	require.Nil(t, c.Assignee)
+	c, err = b.desk.Record(t.Context(), weighing("3", "1", pipeline.VerdictReview), bob)
+	require.NoError(t, err)
+	require.Nil(t, c.Assignee)
+}
+
 func TestDesk_SubmissionsAreCasesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

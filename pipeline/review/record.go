@@ -107,7 +107,7 @@ func (d *draft) carryOver(from, has pipeline.CaseFile, by string) error {
 	if old.State.Undecided() && old.Claimant != nil && d.c.State == pipeline.StateOpen && !old.Claimant.Same(d.c.Submitter) {
 		d.c.State, d.c.Claimant, claimant = pipeline.StateClaimed, old.Claimant, old.Claimant.Name
 	}
-	if old.State.Undecided() && old.Assignee != nil && d.c.Assignee == nil && d.c.State.Undecided() {
+	if old.State.Undecided() && old.Assignee != nil && d.c.Assignee == nil && d.c.State.Undecided() && !d.c.Submitter.Same(pipeline.Actor{Name: *old.Assignee}) {
 		d.c.Assignee = old.Assignee
 	}
 	d.event(pipeline.EventCarriedOver, details{"from": old.ID, "by": by, "comments": len(d.comments), "exhibits": len(d.exhibits), "claimant": claimant})
