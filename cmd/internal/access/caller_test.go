@@ -189,6 +189,10 @@ func TestTokens_OfMachinesAndLimits(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none)
 	require.Equal(t, http.StatusOK, d.ask(asked{path: "/api/v1/me", header: bearer(secret)}).Code)
+	// A token ends itself, and none of its owner's others, which may do more than it.
+	other, _ := d.token(rita, pipeline.RoleReviewer)
+	require.ErrorIs(t, d.mux.RevokeToken(t.Context(), byToken, other.ID), pipeline.ErrNotFound)
+	require.NoError(t, d.mux.RevokeToken(t.Context(), rita, other.ID))
 	require.NoError(t, d.mux.RevokeToken(t.Context(), byToken, one.ID))
 	require.Equal(t, http.StatusUnauthorized, d.ask(asked{path: "/api/v1/me", header: bearer(secret)}).Code)
 	require.NoError(t, d.mux.RevokeToken(t.Context(), ada, all[0].ID))

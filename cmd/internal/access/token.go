@@ -188,7 +188,8 @@ func (m *Mux) TokensOf(ctx context.Context, who Identity) ([]pipeline.Token, err
 	return nil, nil
 }
 
-// RevokeToken ends a token: an admin ends any, others their own, and a token itself.
+// RevokeToken ends a token: an admin ends any, others their own, and a token only itself: it
+// may hold fewer roles than its owner's others.
 // The error matches [pipeline.ErrNotFound] for any other.
 func (m *Mux) RevokeToken(ctx context.Context, who Identity, id uuid.UUID) error {
 	if !who.Actor.Has(pipeline.RoleAdmin) && (who.Token == nil || who.Token.ID != id) {
@@ -196,7 +197,7 @@ func (m *Mux) RevokeToken(ctx context.Context, who Identity, id uuid.UUID) error
 		// still theirs.
 		const many = 100 * mostTokens
 		var own []pipeline.Token
-		if who.Account != nil {
+		if who.Account != nil && who.Token == nil {
 			var err error
 			if own, err = m.o.Tokens.Tokens(ctx, &who.Account.ID, many); err != nil {
 				return err
