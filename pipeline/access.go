@@ -30,11 +30,12 @@ func DeskRoles() []ActorRole {
 // Account is a person who has signed in.
 type Account struct {
 	ID uuid.UUID `json:"id"`
-	// Issuer and Subject are what the identity provider calls the person. They never
-	// change; everything else may at the next sign-in.
+	// Issuer and Subject are what the identity provider calls the person. They and Name
+	// never change; everything else may at the next sign-in.
 	Issuer  string `json:"issuer"`
 	Subject string `json:"subject"`
-	// Name is the actor's name, which no two accounts share in any letter case.
+	// Name is the actor's name, which no two accounts share in any letter case. It is that
+	// of the first sign-in, so that who is renamed stays the person who submitted and voted.
 	Name string `json:"name"`
 	// Display is what pages show beside it.
 	Display   string      `json:"display"`
@@ -45,9 +46,10 @@ type Account struct {
 
 // AccountBook keeps who has signed in.
 type AccountBook interface {
-	// SignIn keeps the account under its issuer and subject, with name, display, roles
-	// and time as they are now, and returns it with its id. It returns an error that
-	// matches [ErrConflict] where another account, or a machine's token, has the name.
+	// SignIn keeps the account under its issuer and subject, with display, roles and time
+	// as they are now and the name of the first sign-in, and returns it with its id. It
+	// returns an error that matches [ErrConflict] where another account, or a machine's
+	// token, has the name that is given.
 	SignIn(ctx context.Context, a Account) (Account, error)
 	// AccountByID returns an error that matches [ErrNotFound] where there is none.
 	AccountByID(ctx context.Context, id uuid.UUID) (Account, error)

@@ -195,7 +195,8 @@ type AuditLog interface {
 	AuditHead(ctx context.Context) (AuditHead, error)
 	// AuditEvents returns at most limit events after the given seq, in order.
 	AuditEvents(ctx context.Context, after int64, limit int) ([]AuditEvent, error)
-	// VerifyAudit reads the whole log, and holds every case and decision against
+	// VerifyAudit reads the whole log, and holds every case, decision, comment and
+	// evidence file (what names its bytes, not the bytes: reading finds those) against
 	// it. earlier is a head that was noted before, nil for none: a log that was
 	// cut or rewritten since then does not verify. An error that matches
 	// [ErrTampered] names the first event that does not fit.

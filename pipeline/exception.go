@@ -82,7 +82,8 @@ type ExceptionBook interface {
 	// Exceptions returns a page of exceptions. It returns an error that matches [ErrUsage]
 	// where the order is unknown, or the cursor is none that a page of this order gave.
 	Exceptions(ctx context.Context, filter ExceptionFilter) (PageOf[Exception], error)
-	// RestingOn returns the approved cases that rest on an exception.
+	// RestingOn returns the cases that are approved, open or claimed with an approving vote
+	// of the present round that rests on an exception.
 	RestingOn(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error)
 }
 
@@ -91,8 +92,9 @@ type ExceptionKeeper interface {
 	// Grant checks and keeps an exception, and returns it with id and time. Errors match
 	// [ErrUsage] and [ErrForbidden].
 	Grant(ctx context.Context, e Exception, by Actor) (Exception, error)
-	// EndEarly ends an exception and opens the approved cases again that rest on it. It
-	// returns how many those were.
+	// EndEarly ends an exception and opens the approved cases again that rest on it. In
+	// cases that are not settled yet, the votes so far lapse. It returns how many cases
+	// those were.
 	EndEarly(ctx context.Context, id uuid.UUID, why string, by Actor) (Exception, int, error)
 	// Lapsing leaves an event for each live exception that ends within a time, once.
 	Lapsing(ctx context.Context, within time.Duration) (int, error)

@@ -128,6 +128,9 @@ type ApprovalQuery struct {
 	HeaderDigest Digest
 	// ContentDigest is nil where the bytes were not hashed.
 	ContentDigest *Digest
+	// Unpinned says that other bytes may have the same pins, see [Artifact.Unpinned]: then
+	// only an approval of the content digest covers them.
+	Unpinned bool
 	// SubmissionDigest is nil where there is no submission.
 	SubmissionDigest *Digest
 	// Verdict is the verdict in hand. An approval covers verdicts up to the
@@ -138,7 +141,7 @@ type ApprovalQuery struct {
 // QueryFor returns the question whether the artifact of a report may pass.
 func QueryFor(r *Report) ApprovalQuery {
 	return ApprovalQuery{Source: r.Artifact.Source, PinDigest: r.Artifact.PinDigest, HeaderDigest: r.Artifact.HeaderDigest,
-		ContentDigest: r.Artifact.ContentDigest, SubmissionDigest: r.Submission.Digest, Verdict: r.Verdict}
+		ContentDigest: r.Artifact.ContentDigest, Unpinned: r.Artifact.Unpinned(), SubmissionDigest: r.Submission.Digest, Verdict: r.Verdict}
 }
 
 // RulingKind is what was decided on bytes and a submission.
@@ -207,8 +210,9 @@ type CaseBook interface {
 	// the report before. It returns an error that matches [ErrNotFound] where there is
 	// no such case.
 	Refile(ctx context.Context, id uuid.UUID, w *Weighing, plan func(CaseFile) (CaseChange, error)) (Case, error)
-	// Covering returns the cases for the asked submission that have the asked
-	// content digest, or the asked source and pins.
+	// Covering returns the cases for the asked submission that have the asked source and
+	// pins, or the asked content digest; where none is asked, that of the case with the
+	// asked source and pins.
 	Covering(ctx context.Context, q ApprovalQuery) ([]CaseFile, error)
 	// Ended returns approved cases whose term ended by the given time, at most
 	// limit of them.

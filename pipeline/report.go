@@ -1,6 +1,10 @@
 package pipeline
 
-import "github.com/google/uuid"
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
 
 // ReportSchema names the version of the report's JSON form.
 const ReportSchema = "weighbridge.report/1"
@@ -52,6 +56,12 @@ type Artifact struct {
 	Bytes        int64            `json:"bytes"`
 	Objects      []ArtifactObject `json:"objects"`
 	Skipped      []Skipped        `json:"skipped"`
+}
+
+// Unpinned reports whether the store names no version of some object, so that equal pins
+// do not mean equal bytes.
+func (a *Artifact) Unpinned() bool {
+	return slices.ContainsFunc(a.Objects, func(o ArtifactObject) bool { return !o.Object.Pinned() && !o.Apart() })
 }
 
 // ArtifactObject is an object with what it turned out to be.

@@ -70,7 +70,7 @@ func (t Term) holds(at time.Time) error {
 // Covers says what the approval is bound to where it is about the asked bytes and
 // submission, by the same rule as the queue: the submission must be the same, and either
 // the content digest, or source, pins and headers where no content digest contradicts
-// them. The verdict in hand may not be stronger than the one that was approved; no verdict
+// them and the pins name the bytes. The verdict in hand may not be stronger than the one that was approved; no verdict
 // counts as block.
 //
 // An error matches [ErrOtherSubmission], [ErrOtherBytes] or [ErrStrongerVerdict].
@@ -86,6 +86,9 @@ func (a *Approval) Covers(q pipeline.ApprovalQuery) (pipeline.ApprovalBound, err
 	case !content && !pins && a.Binding == pipeline.BoundStore:
 		return "", refuse(CodeOtherBytes, "an approval of bytes that were not hashed ends when an object is written again",
 			"the approval is for the pins of %q as they were", short(of.Source))
+	case !content && q.Unpinned:
+		return "", refuse(CodeOtherBytes, "hash the source, and have the bytes approved",
+			"the store gives objects neither an ETag nor a version id, so that other bytes may have the same pins")
 	case !content && !pins:
 		return "", refuse(CodeOtherBytes, "hash the source to compare it object by object", "the approval is for other bytes")
 	}

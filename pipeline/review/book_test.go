@@ -232,7 +232,7 @@ func (b *book) RestingOn(_ context.Context, id uuid.UUID) ([]uuid.UUID, error) {
 	var out []uuid.UUID
 	for _, c := range b.sorted() {
 		for _, d := range b.decisions[c.ID] {
-			if c.State == pipeline.StateApproved && d.Round == c.Round && d.Exception != nil && *d.Exception == id {
+			if (c.State == pipeline.StateApproved || c.State == pipeline.StateOpen || c.State == pipeline.StateClaimed) && d.Round == c.Round && d.Exception != nil && *d.Exception == id {
 				out = append(out, c.ID)
 				break
 			}

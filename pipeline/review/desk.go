@@ -190,7 +190,8 @@ func expire(a act, c pipeline.Case) (pipeline.CaseChange, error) {
 
 // ApprovalFor implements [pipeline.ApprovalFinder]. Cases with the asked content
 // digest, wherever they lie, and the case with the asked source and pins are looked
-// at together; the latest settlement among them counts.
+// at together; the latest settlement among them counts. Where no content digest is asked
+// and that case has one, a later refusal of the same bytes elsewhere counts too.
 func (d *Desk) ApprovalFor(ctx context.Context, q pipeline.ApprovalQuery) (pipeline.Ruling, error) {
 	files, err := d.book.Covering(ctx, q)
 	if err != nil {
@@ -205,8 +206,12 @@ func rule(q pipeline.ApprovalQuery, files []pipeline.CaseFile, now time.Time) pi
 		return settledAt(b.Case).Compare(settledAt(a.Case))
 	})
 	own := pipeline.Ruling{Kind: pipeline.RulingNone}
+	known := knownContent(q, files)
 	for _, f := range files {
 		content, pins := covers(q, f.Case)
+		if !content && !pins && known != nil && refuses(f.Case, q, *known) {
+			content = true
+		}
 		if f.Case.Source == q.Source && f.Case.PinDigest == q.PinDigest {
 			own = pipeline.Ruling{Kind: pipeline.RulingWaiting, Case: &f.Case}
 		}
@@ -220,7 +225,7 @@ func rule(q pipeline.ApprovalQuery, files []pipeline.CaseFile, now time.Time) pi
 			return pipeline.Ruling{Kind: pipeline.RulingRevoked, Case: &c}
 		case c.State == pipeline.StateCleared && pins && q.Verdict == pipeline.VerdictClear:
 			return pipeline.Ruling{Kind: pipeline.RulingCleared, Case: &c}
-		case c.State == pipeline.StateApproved && !ended(c, now) && f.Settled != nil && c.Verdict.Stronger(q.Verdict) == c.Verdict:
+		case c.State == pipeline.StateApproved && (content || !q.Unpinned) && !ended(c, now) && f.Settled != nil && c.Verdict.Stronger(q.Verdict) == c.Verdict:
 			bound := pipeline.BoundStore
 			if content {
 				bound = pipeline.BoundContent
@@ -230,6 +235,27 @@ func rule(q pipeline.ApprovalQuery, files []pipeline.CaseFile, now time.Time) pi
 		}
 	}
 	return own
+}
+
+// knownContent returns the content digest that the asked pins are known to have, nil where
+// nobody hashed them.
+func knownContent(q pipeline.ApprovalQuery, files []pipeline.CaseFile) *pipeline.Digest {
+	if q.ContentDigest != nil {
+		return nil // it is asked for by itself
+	}
+	for _, f := range files {
+		if _, pins := covers(q, f.Case); pins {
+			return f.Case.ContentDigest
+		}
+	}
+	return nil
+}
+
+// refuses reports whether a case refuses bytes wherever they lie. Who asks without hashing
+// must hash to be let through by a case elsewhere, and is stopped by one all the same.
+func refuses(c pipeline.Case, q pipeline.ApprovalQuery, content pipeline.Digest) bool {
+	return (c.State == pipeline.StateRejected || c.State == pipeline.StateRevoked) && c.Key().SubmissionDigest == submission(q) &&
+		c.ContentDigest != nil && *c.ContentDigest == content
 }
 
 // covers reports whether a case is about the asked bytes: by their content digest,

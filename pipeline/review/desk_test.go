@@ -442,6 +442,20 @@ func TestDesk_ClaimOfTheSubmitterIsNotCarried(t *testing.T) {
 	require.Equal(t, pipeline.StateOpen, c.State)
 }
 
+// Who submits the new snapshot cannot be asked to review it: nobody else would be.
+func TestDesk_AssignmentToTheSubmitterIsNotCarried(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	name := ada.Name
+	b.must(b.desk.Assign(t.Context(), pipeline.Assignment{Case: b.place(pipeline.StateOpen).ID, Actor: bob, Assignee: &name}))
+	c, err := b.desk.Record(t.Context(), weighing("2", "1", pipeline.VerdictReview), ada)
+	require.NoError(t, err)
+	require.Nil(t, c.Assignee)
+	c, err = b.desk.Record(t.Context(), weighing("3", "1", pipeline.VerdictReview), bob)
+	require.NoError(t, err)
+	require.Nil(t, c.Assignee)
+}
+
 func TestDesk_SubmissionsAreCasesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -490,6 +504,10 @@ func TestDesk_ApprovalFor(t *testing.T) {
 		w.Report.Artifact.ContentDigest = &content
 		return w
 	}
+	unpinned := func(w *pipeline.Weighing) *pipeline.Weighing {
+		w.Report.Artifact.Objects = []pipeline.ArtifactObject{{Object: pipeline.Object{Path: "model.safetensors", Size: 8}}}
+		return w
+	}
 	elsewhere := func(w *pipeline.Weighing) *pipeline.Weighing {
 		w.Report.Artifact.Source = "s3://mirror/m/"
 		return w
@@ -533,6 +551,19 @@ func TestDesk_ApprovalFor(t *testing.T) {
 			c = b.record(elsewhere(hashed(weighing("9", "9", pipeline.VerdictReview))))
 			b.must(b.decide(c.ID, ada, pipeline.DecisionReject))
 		}, hashed(review1()), pipeline.RulingRejected},
+		{"RevokedElsewhereSinceAndNotHashedNow", func(b *bundle) {
+			c := b.record(hashed(review1()))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.now = b.now.Add(time.Hour)
+			c = b.record(elsewhere(hashed(weighing("9", "9", pipeline.VerdictReview))))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.must(b.desk.Revoke(b.Context(), ballot(c.ID, bob, "")))
+		}, review1(), pipeline.RulingRevoked},
+		{"ApprovedElsewhereAndNotHashedNow", func(b *bundle) {
+			b.record(hashed(review1()))
+			c := b.record(elsewhere(hashed(weighing("9", "9", pipeline.VerdictReview))))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+		}, review1(), pipeline.RulingWaiting},
 		{"OtherContentUnderTheSamePins", func(b *bundle) {
 			w := review1()
 			other := digest("other")
@@ -540,6 +571,17 @@ func TestDesk_ApprovalFor(t *testing.T) {
 			c := b.record(w)
 			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
 		}, hashed(review1()), pipeline.RulingWaiting},
+		{"OtherBytesMayHaveThesePins", func(b *bundle) { b.place(pipeline.StateApproved) }, unpinned(review1()), pipeline.RulingWaiting},
+		{"RejectedWithPinsThatNameNoBytes", func(b *bundle) { b.place(pipeline.StateRejected) }, unpinned(review1()), pipeline.RulingRejected},
+		{"HashedWithPinsThatNameNoBytes", func(b *bundle) {
+			c := b.record(hashed(unpinned(review1())))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+		}, hashed(unpinned(review1())), pipeline.RulingApproved},
+		{"HashedAfterTheDecision", func(b *bundle) {
+			c := b.record(unpinned(review1()))
+			b.must(b.decide(c.ID, ada, pipeline.DecisionApprove))
+			b.record(hashed(unpinned(review1())))
+		}, hashed(unpinned(review1())), pipeline.RulingWaiting},
 		{"TermOver", func(b *bundle) {
 			c := b.place(pipeline.StateOpen)
 			until := b.now.Add(time.Hour)

@@ -22,6 +22,7 @@
 //	approved                          the term ends            expired
 //	approved, cleared                 revoke                   revoked
 //	approved                          its exception is ended   open
+//	open, claimed                     a vote's exception ended the same, in a new round
 //	approved, cleared                 sign                     the same
 //	open, claimed                     re-judged, now clear     cleared
 //	changes_requested                 re-judged, changed       open
@@ -31,7 +32,8 @@
 //	any                               comment, attach          the same
 //
 // Changed means another verdict, or other bytes under the same pins (which can only
-// be told by the header and content digests); for an approval also a stronger quorum.
+// be told by the header and content digests), or bytes that were hashed only after people
+// voted where the store names no version; for an approval also a stronger quorum.
 // Whatever re-opens a case begins a new round: votes given before do not count in it.
 //
 // Where there was a choice:
@@ -53,7 +55,7 @@
 //     database itself asserts a name, and no role is known of them. The system, machines
 //     and holders of a link never vote. A link is for answering only.
 //   - An exception decides nothing. An approval that rests on one ends with it, and opens
-//     again where it is ended early. A quorum stays what it is.
+//     again where it is ended early; votes that wait for a quorum then lapse. A quorum stays what it is.
 //   - A case that opens again keeps the cause until it is settled: the same text for all
 //     that one change opened, so that they can be looked at together.
 //   - Claim, assignee, comments and evidence files come along to a new snapshot where its

@@ -71,6 +71,14 @@ func (d *draft) reopen(why, cause string) {
 	d.event(pipeline.EventReopened, details{"why": why, "cause": d.c.Cause, "round": d.c.Round})
 }
 
+// lapse begins a new round of a case that is open or claimed: the votes given so far count
+// no longer.
+func (d *draft) lapse(why, cause string) {
+	d.c.Round++
+	d.c.Cause = cause
+	d.event(pipeline.EventReopened, details{"why": why, "cause": cause, "round": d.c.Round})
+}
+
 // due sets when the case should be decided, counted from now.
 func (d *draft) due() {
 	d.c.DueAt, d.c.OverdueAt = nil, nil

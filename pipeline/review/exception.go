@@ -115,11 +115,15 @@ func (d *Desk) EndEarly(ctx context.Context, id uuid.UUID, why string, by pipeli
 	for _, c := range cases {
 		changed := false
 		_, err := d.book.Amend(ctx, c, func(f pipeline.CaseFile) (pipeline.CaseChange, error) {
-			if changed = f.Case.State == pipeline.StateApproved; !changed {
-				return pipeline.CaseChange{}, &pipeline.Error{Code: pipeline.CodeTransition, Message: "the case is approved no more"}
+			if changed = restsOn(f, id); !changed {
+				return pipeline.CaseChange{}, &pipeline.Error{Code: pipeline.CodeTransition, Message: "the case rests on the exception no more"}
 			}
 			again := newDraft(d.act(by), f.Case)
-			again.reopen("the exception that the approval rested on was ended", cause)
+			if f.Case.State == pipeline.StateApproved {
+				again.reopen("the exception that the approval rested on was ended", cause)
+			} else {
+				again.lapse("the exception that a vote rested on was ended", cause)
+			}
 			return again.change()
 		})
 		if err != nil && changed {
@@ -130,6 +134,19 @@ func (d *Desk) EndEarly(ctx context.Context, id uuid.UUID, why string, by pipeli
 		}
 	}
 	return e, opened, nil
+}
+
+// restsOn reports whether a case is approved, or goes on towards it, by a vote that rests
+// on an exception. Once changes were requested, the votes before count no longer anyway.
+func restsOn(f pipeline.CaseFile, id uuid.UUID) bool {
+	switch f.Case.State {
+	case pipeline.StateApproved, pipeline.StateOpen, pipeline.StateClaimed:
+		return slices.ContainsFunc(f.Decisions, func(v pipeline.Decision) bool {
+			return v.Round == f.Case.Round && v.Kind == pipeline.DecisionApprove && v.Exception != nil && *v.Exception == id
+		})
+	default:
+		return false
+	}
 }
 
 // lapsingPage is how many exceptions are looked at at a time.

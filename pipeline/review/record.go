@@ -107,7 +107,7 @@ func (d *draft) carryOver(from, has pipeline.CaseFile, by string) error {
 	if old.State.Undecided() && old.Claimant != nil && d.c.State == pipeline.StateOpen && !old.Claimant.Same(d.c.Submitter) {
 		d.c.State, d.c.Claimant, claimant = pipeline.StateClaimed, old.Claimant, old.Claimant.Name
 	}
-	if old.State.Undecided() && old.Assignee != nil && d.c.Assignee == nil && d.c.State.Undecided() {
+	if old.State.Undecided() && old.Assignee != nil && d.c.Assignee == nil && d.c.State.Undecided() && !d.c.Submitter.Same(pipeline.Actor{Name: *old.Assignee}) {
 		d.c.Assignee = old.Assignee
 	}
 	d.event(pipeline.EventCarriedOver, details{"from": old.ID, "by": by, "comments": len(d.comments), "exhibits": len(d.exhibits), "claimant": claimant})
@@ -124,6 +124,9 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 		return pipeline.CaseChange{}, err
 	}
 	why := difference(was, d.c)
+	if why == "" && was.ContentDigest == nil && d.c.ContentDigest != nil && w.Report.Artifact.Unpinned() && votable(was.State) {
+		why = "the bytes were hashed only now, and the store names no version of them"
+	}
 	nowClear := d.c.Verdict == pipeline.VerdictClear && !refused(f)
 	votesLapse := why != "" && (was.State == pipeline.StateOpen || was.State == pipeline.StateClaimed)
 	if votesLapse {
@@ -169,6 +172,11 @@ func rejudge(a act, w *pipeline.Weighing, f pipeline.CaseFile, seen bool) (pipel
 		d.settle(pipeline.StateCleared, pipeline.EventCleared, outcome(d.c, w))
 	}
 	return d.change()
+}
+
+// votable reports whether votes for an approval may have been given in a state, and count.
+func votable(s pipeline.State) bool {
+	return s == pipeline.StateOpen || s == pipeline.StateClaimed || s == pipeline.StateApproved
 }
 
 // sooner brings the due date forward where the case has become graver.

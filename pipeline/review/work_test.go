@@ -344,6 +344,34 @@ func TestDesk_Exceptions(t *testing.T) {
 }
 
 // Who came through the desk is asked for a role; who works on the database is not.
+// A vote that rests on an exception lapses with it, also where the quorum still waits.
+func TestDesk_ExceptionEndedBeforeTheQuorum(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.book.rules = []string{"us-ear/US-WGT-01"}
+	desk := review.New(b.book, review.WithExceptions(b.book), review.WithClock(func() time.Time { return b.now }))
+	lena := signedIn("lena", pipeline.RoleLegal)
+	e, err := desk.Grant(t.Context(), pipeline.Exception{Pack: "us-ear", Rule: "US-WGT-01", Scope: "s3://staging/", Owner: "lena",
+		Reason: pipeline.ReasonLicenceObtained, Comment: "licence D-1", Until: start.Add(100 * time.Hour)}, lena)
+	require.NoError(t, err)
+	c := b.record(weighing("1", "1", pipeline.VerdictBlock))
+	vote := ballot(c.ID, ada, pipeline.DecisionApprove)
+	vote.Comment, vote.Exception = "accept 71B", &e.ID
+	_, err = desk.Decide(t.Context(), vote)
+	require.NoError(t, err)
+	_, opened, err := desk.EndEarly(t.Context(), e.ID, "the licence was withdrawn", lena)
+	require.NoError(t, err)
+	require.Equal(t, 1, opened)
+	vote.Actor, vote.Exception = bob, nil
+	c, err = desk.Decide(t.Context(), vote)
+	require.NoError(t, err)
+	require.Equal(t, pipeline.StateClaimed, c.State, "one vote is left")
+	vote.Actor = ada
+	c, err = desk.Decide(t.Context(), vote)
+	require.NoError(t, err, "who rested on it may vote anew")
+	require.Equal(t, pipeline.StateApproved, c.State)
+}
+
 func TestDesk_Roles(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -14,7 +14,9 @@ import (
 	"weighbridge/storage/sqldb/internal/queries"
 )
 
-// SignIn implements [pipeline.AccountBook].
+// SignIn implements [pipeline.AccountBook]. The name stays the one of the first sign-in, but
+// for letter case: whoever could come back under another would be another person to the
+// cases that they submitted and voted on.
 func (db *DB) SignIn(ctx context.Context, a pipeline.Account) (pipeline.Account, error) {
 	roles, err := rolesText(a.Roles)
 	if err != nil {
@@ -32,6 +34,9 @@ func (db *DB) SignIn(ctx context.Context, a pipeline.Account) (pipeline.Account,
 			return err
 		}
 		if known {
+			if key != row.NameKey {
+				a.Name, key = row.Name, row.NameKey
+			}
 			err = t.UpdateAccount(ctx, queries.UpdateAccountParams{Name: a.Name, NameKey: key, Display: a.Display, Roles: roles, SeenAt: seen, ID: row.ID})
 		} else {
 			id, made := uuid.NewV7()

@@ -62,6 +62,9 @@ func (db *DB) VerifyAudit(ctx context.Context, earlier *pipeline.AuditHead) (pip
 		if err := v.attestations(ctx, r); err != nil {
 			return err
 		}
+		if err := v.said(ctx, r); err != nil {
+			return err
+		}
 		return v.exceptions(ctx, r)
 	})
 	return v.head, err
@@ -74,6 +77,8 @@ type verifier struct {
 	// opened, decided and attested count the events that begin a case, record a vote, and
 	// record a signed approval; granted and ended those that grant and end an exception.
 	opened, decided, attested, granted, ended int64
+	// comments and exhibits count what people wrote and attached, with what was carried over.
+	comments, exhibits int64
 }
 
 func (v *verifier) log(ctx context.Context, r *queries.Queries) error {
@@ -118,6 +123,14 @@ func (v *verifier) event(row queries.AuditEvent) error {
 		v.decided++
 	case pipeline.EventAttested:
 		v.attested++
+	case pipeline.EventCommented, pipeline.EventAnswered:
+		v.comments++
+	case pipeline.EventAttached:
+		v.exhibits++
+	case pipeline.EventCarriedOver:
+		brought := readBrought(e.Data)
+		v.comments += brought.Comments
+		v.exhibits += brought.Exhibits
 	case pipeline.EventExceptionGranted:
 		v.granted++
 	case pipeline.EventExceptionEnded:

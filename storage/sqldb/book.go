@@ -121,18 +121,21 @@ func (db *DB) Covering(ctx context.Context, q pipeline.ApprovalQuery) ([]pipelin
 	var out []pipeline.CaseFile
 	err := db.read(ctx, "look for an approval", func(r *queries.Queries, _ *sql.Tx) error {
 		var rows []queries.Case
-		if q.ContentDigest != nil {
-			var err error
-			if rows, err = r.CasesByContent(ctx, (*string)(q.ContentDigest), submission); err != nil {
+		own, err := r.CaseByKey(ctx, q.Source, string(q.PinDigest), submission)
+		found := err == nil
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		content := (*string)(q.ContentDigest)
+		if content == nil && found {
+			content = own.ContentDigest
+		}
+		if content != nil {
+			if rows, err = r.CasesByContent(ctx, content, submission); err != nil {
 				return err
 			}
 		}
-		own, err := r.CaseByKey(ctx, q.Source, string(q.PinDigest), submission)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
-			return err
-		case q.ContentDigest == nil || own.ContentDigest == nil || *own.ContentDigest != string(*q.ContentDigest):
+		if found && (own.ContentDigest == nil || *own.ContentDigest != *content) {
 			rows = append(rows, own)
 		}
 		for _, row := range rows {

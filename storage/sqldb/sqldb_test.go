@@ -159,10 +159,7 @@ func filled(t *testing.T) string {
 
 func TestAppendOnly(t *testing.T) {
 	t.Parallel()
-	path := filled(t)
-	raw(t, path, "INSERT INTO blobs VALUES ('d', 1, x'00')",
-		"INSERT INTO exhibits SELECT 'x', id, 'n', 'text/plain', 1, 'd', 'sub', 'asserted', created_at, NULL FROM cases LIMIT 1",
-		"INSERT INTO comments SELECT 'x', id, 'sub', 'asserted', 'text', created_at, NULL FROM cases LIMIT 1")
+	path := discussed(t)
 	except(t, path)
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
@@ -195,7 +192,7 @@ func TestAppendOnly(t *testing.T) {
 	defer func() { require.NoError(t, again.Close()) }()
 	head, err := again.VerifyAudit(t.Context(), nil)
 	require.NoError(t, err)
-	require.Equal(t, int64(10), head.Count)
+	require.Equal(t, int64(21), head.Count)
 }
 
 // except grants an exception, which is one event.
@@ -338,6 +335,66 @@ func TestVerifyAudit_FindsTampering(t *testing.T) {
 			require.ErrorContains(t, err, test.text)
 		})
 	}
+}
+
+// What people wrote and attached is held against the log too: a reviewer decides by it.
+func TestVerifyAudit_FindsTamperingWithWhatPeopleSaid(t *testing.T) {
+	t.Parallel()
+	unlock := []string{"DROP TRIGGER comments_no_update", "DROP TRIGGER comments_no_delete", "DROP TRIGGER exhibits_no_update", "DROP TRIGGER exhibits_no_delete"}
+	tests := []struct{ name, statement, text string }{
+		{"Text", "UPDATE comments SET text = 'it is fine' WHERE carried_from IS NULL", "is not as the audit log records it"},
+		{"Author", "UPDATE comments SET actor = 'ada' WHERE carried_from IS NULL", "is not as the audit log records it"},
+		{"Known", "UPDATE comments SET actor_known = 'signed_in' WHERE carried_from IS NULL", "is not as the audit log records it"},
+		{"Time", "UPDATE comments SET at = '2020-01-01T00:00:00.000000Z' WHERE carried_from IS NULL", "is not as the audit log records it"},
+		{"Case", "UPDATE comments SET case_id = (SELECT id FROM cases WHERE source = '0') WHERE carried_from IS NULL", "is not as the audit log records it"},
+		{"Carried", "UPDATE comments SET text = 'it is fine' WHERE carried_from IS NOT NULL", "is not as the audit log records it"},
+		{"Gone", "DELETE FROM comments WHERE carried_from IS NULL AND text = 'answer'", "is not as the audit log records it"},
+		{"CarriedGone", "DELETE FROM comments WHERE carried_from IS NOT NULL AND text = 'answer'", "records 4 comments and 4 evidence files, and the database holds 3 and 4"},
+		{"Added", "INSERT INTO comments SELECT 'x', case_id, actor, actor_known, 'fine', at, NULL FROM comments LIMIT 1", "is not as the audit log records it"},
+		{"File", "UPDATE exhibits SET digest = (SELECT digest FROM exhibits WHERE name = 'b.txt') WHERE name = 'a.txt'", "is not as the audit log records it"},
+		{"FileName", "UPDATE exhibits SET name = 'c.txt' WHERE name = 'a.txt' AND carried_from IS NULL", "is not as the audit log records it"},
+		{"FileOfAnother", "UPDATE exhibits SET actor = 'ada' WHERE name = 'a.txt' AND carried_from IS NULL", "is not as the audit log records it"},
+		{"FileCarried", "UPDATE exhibits SET actor = 'ada' WHERE carried_from IS NOT NULL", "is not as the audit log records it"},
+		{"FileGone", "DELETE FROM exhibits WHERE name = 'b.txt' AND carried_from IS NOT NULL", "records 4 comments and 4 evidence files, and the database holds 4 and 3"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := discussed(t)
+			raw(t, path, append(slices.Clone(unlock), test.statement)...)
+			db := open(t, path)
+			defer func() { require.NoError(t, db.Close()) }()
+			_, err := db.VerifyAudit(t.Context(), nil)
+			require.ErrorIs(t, err, pipeline.ErrTampered)
+			require.ErrorContains(t, err, test.text)
+		})
+	}
+}
+
+// discussed is a filled database with a case that has a comment, an answer and two files,
+// all of which were carried over to a case of newer pins.
+func discussed(t *testing.T) string {
+	t.Helper()
+	path := filled(t)
+	db := open(t, path)
+	desk := review.New(db)
+	sub := sqldbtest.Person("sub")
+	c, err := desk.Record(t.Context(), sqldbtest.Weighing("talk", "1", "1", pipeline.VerdictReview), sub)
+	require.NoError(t, err)
+	_, err = desk.Comment(t.Context(), pipeline.Remark{Case: c.ID, Actor: sub, Text: `it says "comment":"x"`})
+	require.NoError(t, err)
+	_, err = desk.Attach(t.Context(), pipeline.Attachment{Case: c.ID, Actor: sub, Name: "a.txt", Body: []byte("a")})
+	require.NoError(t, err)
+	_, err = desk.Decide(t.Context(), sqldbtest.Vote(c.ID, "ada", pipeline.DecisionChanges))
+	require.NoError(t, err)
+	_, err = desk.Answer(t.Context(), pipeline.Answer{Case: c.ID, Actor: sub, Text: "answer", Files: []pipeline.Attachment{{Name: "b.txt", Body: []byte("b")}}})
+	require.NoError(t, err)
+	_, err = desk.Record(t.Context(), sqldbtest.Weighing("talk", "2", "1", pipeline.VerdictReview), sub)
+	require.NoError(t, err)
+	_, err = db.VerifyAudit(t.Context(), nil)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	return path
 }
 
 // Whoever cuts the log and everything that it is about leaves a log that verifies by

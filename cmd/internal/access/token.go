@@ -189,7 +189,8 @@ func (m *Mux) TokensOf(ctx context.Context, who Identity, cursor string, limit i
 	return m.o.Tokens.Tokens(ctx, filter)
 }
 
-// RevokeToken ends a token: an admin ends any, others their own, and a token itself.
+// RevokeToken ends a token: an admin ends any, others their own, and a token only itself: it
+// may hold fewer roles than its owner's others.
 // The error matches [pipeline.ErrNotFound] for any other.
 func (m *Mux) RevokeToken(ctx context.Context, who Identity, id uuid.UUID) error {
 	if !who.Actor.Has(pipeline.RoleAdmin) && (who.Token == nil || who.Token.ID != id) {
@@ -197,7 +198,7 @@ func (m *Mux) RevokeToken(ctx context.Context, who Identity, id uuid.UUID) error
 		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
 			return err
 		}
-		if err != nil || t.Account == nil || who.Account == nil || *t.Account != who.Account.ID {
+		if err != nil || t.Account == nil || who.Account == nil || who.Token != nil || *t.Account != who.Account.ID {
 			return &pipeline.Error{Code: pipeline.CodeNotFound, Message: "there is no such token"}
 		}
 	}
@@ -272,7 +273,7 @@ func (m *Mux) token(r *http.Request, digest pipeline.Digest) (Identity, error) {
 		if err != nil {
 			return Identity{}, err
 		}
-		// The name and the roles are those of the owner now.
+		// The roles are those of the owner now.
 		who.Account, who.Actor.Name, may = &account, account.Name, account.Roles
 	}
 	who.Actor.Roles = slices.DeleteFunc(slices.Clone(t.Roles), func(role pipeline.ActorRole) bool { return !slices.Contains(may, role) })

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,44 +139,64 @@ type Rejudging struct {
 const walkPage = 500
 
 // Rejudge judges every case of the queue again, from its stored facts. Cases are judged
-// side by side. A case whose findings and verdict stay as they were is left alone.
+// side by side. A case whose findings and verdict stay as they were is left alone. One that
+// is not as it was stored keeps no other from being judged: the error then names the first
+// and matches [pipeline.ErrTampered].
 func (a *App) Rejudge(ctx context.Context, queue *Queue, how Rejudging) error {
 	e, err := a.engine(how.Packs)
 	if err != nil {
 		return err
 	}
 	var after uuid.UUID
+	var broken error
 	for {
 		ids, err := queue.DB.CaseIDs(ctx, after, walkPage)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(ids) == 0 {
+			return broken
+		}
 		after = ids[len(ids)-1]
-		if err := a.rejudgePage(ctx, queue, e, how, ids); err != nil {
+		found, err := a.rejudgePage(ctx, queue, e, how, ids)
+		if err != nil {
 			return err
+		}
+		if broken == nil {
+			broken = found
 		}
 	}
 }
 
-func (a *App) rejudgePage(ctx context.Context, queue *Queue, e *engine.Engine, how Rejudging, ids []uuid.UUID) error {
+// rejudgePage judges some cases again. broken is the first that is not as it was stored.
+func (a *App) rejudgePage(ctx context.Context, queue *Queue, e *engine.Engine, how Rejudging, ids []uuid.UUID) (broken, err error) {
 	results := make([]Rejudged, len(ids))
+	faults := make([]error, len(ids))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, id := range ids {
 		group.Go(func() (err error) {
 			results[i], err = a.rejudgeOne(gctx, queue, e, how, id)
+			if errors.Is(err, pipeline.ErrTampered) {
+				a.Logger.Error("a case could not be judged again", "case", id, "error", err)
+				faults[i], err = fmt.Errorf("judge case %s again: %w", id, err), nil
+			}
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
-	for _, r := range results {
+	for i, r := range results {
+		if faults[i] != nil {
+			broken = cmp.Or(broken, faults[i])
+			continue
+		}
 		if err := how.Each(r); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return broken, nil
 }
 
 func (a *App) rejudgeOne(ctx context.Context, queue *Queue, e *engine.Engine, how Rejudging, id uuid.UUID) (Rejudged, error) {

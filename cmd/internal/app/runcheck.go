@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ const (
 	DefaultLease = 90 * time.Second
 	// checkTries is how often a check is begun before a fault that may pass ends it.
 	checkTries = 5
+	// checkBegins is how often a check is begun in all, also after the process was stopped
+	// or killed: one that kills it each time must not keep the desk from starting.
+	checkBegins = 10
 	// progressEvery is the least time between two notes of progress.
 	progressEvery = 500 * time.Millisecond
 )
@@ -34,6 +38,12 @@ func (s *Service) RunCheck(ctx context.Context, id uuid.UUID, worker string) (ag
 	check, ok, err := db.StartCheck(ctx, id, worker, now, now.Add(s.lease()))
 	if err != nil || !ok {
 		return 0, err
+	}
+	if check.Attempt > checkBegins {
+		s.App.Logger.Error("a check was begun again and again and never ended", "check", id, "times", checkBegins)
+		return 0, db.EndCheck(ctx, id, pipeline.CheckOutcome{At: now, Failure: &pipeline.CheckFailure{Code: pipeline.CodeInternal,
+			Message: fmt.Sprintf("the check was begun %d times and never ended: each time the desk stopped", checkBegins),
+			Hint:    "check the source by hand, where that stops nobody else: weighbridge check SOURCE"}})
 	}
 	beat := &heartbeat{service: s, check: check.ID, worker: worker, told: now}
 	outcome, err := beat.during(ctx, func(ctx context.Context) (pipeline.CheckOutcome, error) { return s.runCheck(ctx, check, beat) })

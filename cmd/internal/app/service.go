@@ -56,7 +56,8 @@ type Asked struct {
 	Source string
 	// Submission is nil where nothing is declared.
 	Submission *pipeline.Submission
-	// Packs are names of packs that ship or are configured; files are not taken.
+	// Packs are names of packs that ship or are configured, to enforce beside those that the
+	// desk enforces; files are not taken.
 	Packs []string
 	Hash  bool
 	// Replaces is the undecided case that this one answers.
@@ -90,12 +91,8 @@ func (s *Service) Ask(ctx context.Context, asked Asked, by pipeline.Actor) (pipe
 	if err := s.takes(src); err != nil {
 		return pipeline.Check{}, err
 	}
-	selected, err := s.PacksNamed(asked.Packs)
-	if err != nil {
+	if _, err := s.PacksNamed(asked.Packs); err != nil {
 		return pipeline.Check{}, err
-	}
-	if len(asked.Packs) > 0 {
-		asked.Packs = packNames(selected)
 	}
 	if err := s.replaces(ctx, asked, src, by); err != nil {
 		return pipeline.Check{}, err
@@ -154,8 +151,10 @@ func (s *Service) replaces(ctx context.Context, asked Asked, src pipeline.Source
 	return nil
 }
 
-// PacksNamed returns packs by name, all enforcing; with no name those of the
-// configuration in their modes. Files are refused.
+// PacksNamed returns packs by name, all enforcing, and those that the configuration
+// enforces: whoever asks for a check may add rules, and not choose the rules by which their
+// own model is cleared. With no name it returns those of the configuration in their modes.
+// Files are refused.
 func (s *Service) PacksNamed(names []string) ([]policy.Selected, error) {
 	configured, err := Packs(s.App.Settings.Rules, nil)
 	if err != nil || len(names) == 0 {
@@ -168,6 +167,11 @@ func (s *Service) PacksNamed(names []string) ([]policy.Selected, error) {
 			return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: fmt.Sprintf("there is no pack %q", name), Hint: "The packs are: " + strings.Join(packNames(configured), ", ") + "."}
 		}
 		out = append(out, policy.Selected{Pack: configured[i].Pack, Mode: pipeline.ModeEnforce})
+	}
+	for _, p := range configured {
+		if p.Mode == pipeline.ModeEnforce && !slices.Contains(names, p.Pack.Name) {
+			out = append(out, p)
+		}
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -143,6 +144,37 @@ func TestService_RunCheck(t *testing.T) {
 	require.Nil(t, failed.Case)
 }
 
+// Whoever asks chooses more rules, and never fewer: else a submitter would clear the own
+// model by rules that say nothing of it.
+func TestService_RunCheck_KeepsTheDesksRules(t *testing.T) {
+	t.Parallel()
+	s, model, _ := newService(t)
+	key, err := attest.GenerateKey(attest.Ed25519)
+	require.NoError(t, err)
+	s.Signer = key
+	for _, packs := range [][]string{nil, {"integrity"}, {"us-data", "integrity"}} {
+		check, err := s.Ask(t.Context(), app.Asked{Source: model, Packs: packs}, sam)
+		require.NoError(t, err)
+		_, err = s.RunCheck(t.Context(), check.ID, "w")
+		require.NoError(t, err)
+		check, err = s.Queue.DB.CheckByID(t.Context(), check.ID)
+		require.NoError(t, err)
+		require.Equal(t, pipeline.VerdictReview, check.Verdict, packs)
+		c, err := s.Queue.DB.Case(t.Context(), *check.Case)
+		require.NoError(t, err)
+		require.Equal(t, pipeline.StateOpen, c.State, packs)
+		r, err := s.Queue.DB.Report(t.Context(), c.ID)
+		require.NoError(t, err)
+		enforced := map[string]bool{}
+		for _, p := range r.Packs {
+			enforced[p.Name] = p.Mode == pipeline.ModeEnforce
+		}
+		for _, name := range append([]string{"integrity", "seed-article"}, packs...) {
+			require.True(t, enforced[name], name)
+		}
+	}
+}
+
 // A worker that was given up for dead records nothing when it comes back.
 func TestService_RunCheck_LostLease(t *testing.T) {
 	t.Parallel()
@@ -171,6 +203,27 @@ func TestService_RunCheck_LostLease(t *testing.T) {
 	page, err := s.Queue.DB.Cases(t.Context(), pipeline.CaseFilter{})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
+}
+
+// A check that takes the whole process down each time is given up in the end.
+func TestService_RunCheck_NeverEnds(t *testing.T) {
+	t.Parallel()
+	s, model, now := newService(t)
+	check, err := s.Ask(t.Context(), app.Asked{Source: model}, sam)
+	require.NoError(t, err)
+	for i := range 10 {
+		_, ok, err := s.Queue.DB.StartCheck(t.Context(), check.ID, fmt.Sprint("killed-", i), *now, now.Add(time.Minute))
+		require.NoError(t, err)
+		require.True(t, ok)
+		*now = now.Add(2 * time.Minute)
+	}
+	_, err = s.RunCheck(t.Context(), check.ID, "last")
+	require.NoError(t, err)
+	check, err = s.Queue.DB.CheckByID(t.Context(), check.ID)
+	require.NoError(t, err)
+	require.Equal(t, pipeline.CheckFailed, check.State)
+	require.Nil(t, check.Case)
+	require.Contains(t, check.Failure.Message, "10 times")
 }
 
 // A check that is cut off by a stop is handed back at once.
@@ -320,6 +373,36 @@ func TestService_DecideAll(t *testing.T) {
 	require.ErrorIs(t, votes[1].Err, pipeline.ErrConflict)
 	_, err = s.DecideAll(t.Context(), app.Bulk{})
 	require.ErrorIs(t, err, pipeline.ErrUsage)
+}
+
+// One case whose report was edited keeps no other from being judged by the rules of now.
+func TestService_RejudgeAll_PastABrokenCase(t *testing.T) {
+	t.Parallel()
+	s, model, _ := newService(t)
+	s.App.Settings.Rules.Modes = map[string]pipeline.Mode{"seed-article": pipeline.ModeReport}
+	var ids []uuid.UUID
+	for _, declared := range []string{"", "destination: {country: worldwide}\n"} {
+		sub, err := app.ParseSubmission(declared)
+		require.NoError(t, err)
+		w, err := s.App.Weigh(t.Context(), app.Run{Source: model, AsOf: noon, Keep: true, Declared: sub})
+		require.NoError(t, err)
+		c, err := s.Queue.Record(t.Context(), w, sam)
+		require.NoError(t, err)
+		require.Equal(t, pipeline.StateCleared, c.State)
+		ids = append(ids, c.ID)
+	}
+	db, err := sql.Open("sqlite", s.App.Settings.DB)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "UPDATE reports SET body = x'00' WHERE case_id = ?", ids[0].String())
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	s.App.Settings.Rules.Modes = nil
+	err = s.RejudgeAll(t.Context(), "rules changed")
+	require.ErrorIs(t, err, pipeline.ErrTampered)
+	require.ErrorContains(t, err, ids[0].String())
+	c, err := s.Queue.DB.Case(t.Context(), ids[1])
+	require.NoError(t, err)
+	require.Equal(t, pipeline.StateOpen, c.State)
 }
 
 // Rules that changed open cases again, all for the same cause.

@@ -92,8 +92,9 @@ Where a queue and a signing key are named, a case that is cleared, or was approv
 signed where it is not yet.
 ` + serverHelp + `
 The desk then reads SOURCE itself, with its own access to the bucket, its own lists and its
-own packs, of which --pack chooses some by name. Only the file that --submission names is read
-here and sent. The report is fetched and written here, in any format.
+own packs: --pack names more of them to enforce, and leaves out none that the desk enforces.
+Only the file that --submission names is read here and sent. The report is fetched and written
+here, in any format.
 ` + exitHelp,
 		Example: `  weighbridge check s3://staging/llama-3-70b/
   weighbridge check ./my-model --pack seed-article --format json

@@ -333,6 +333,11 @@ const mostNear = 200
 // verdict.
 // A case that the caller may not see explains nothing.
 func explain(ctx context.Context, at desk, r *pipeline.Report, ruling pipeline.Ruling, result *gateResult) error {
+	if ruling.Case != nil && ruling.Case.State == pipeline.StateApproved && r.Artifact.Unpinned() && r.Artifact.ContentDigest == nil {
+		result.Reason = "the store gives these objects neither an ETag nor a version id: only bytes that were hashed can be approved, so check and gate them with --hash"
+		result.ReasonCode = string(attest.CodeOtherBytes)
+		return nil
+	}
 	if ruling.Case != nil {
 		h, err := at.History(ctx, ruling.Case.ID)
 		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {

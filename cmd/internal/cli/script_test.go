@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -124,10 +125,21 @@ func hostileFile(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // flip FILE changes one byte of the header of a weight file, which stays well formed.
+// flip FILE weights changes its last byte, which no header shows.
 func flip(ts *testscript.TestScript, _ bool, args []string) {
 	path := ts.MkAbs(args[0])
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	must(ts, err)
+	if len(args) == 2 && args[1] == "weights" {
+		end, err := f.Seek(-1, io.SeekEnd)
+		must(ts, err)
+		last := make([]byte, 1)
+		_, err = f.ReadAt(last, end)
+		must(ts, err)
+		_, err = f.WriteAt([]byte{last[0] ^ 1}, end)
+		must(ts, errors.Join(err, f.Close()))
+		return
+	}
 	head := make([]byte, 512)
 	_, err = f.Read(head)
 	must(ts, err)
@@ -226,6 +238,7 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 // s3 start BUCKET FOLDER serves a folder and points the environment at it.
 // s3 start BUCKET FOLDER overwrites KEY does so, and the object has another ETag at
 // every look, as if it were uploaded again and again.
+// s3 start BUCKET FOLDER unpinned does so, and no object has an ETag.
 // s3 fault KEY STATUS CODE answers reads of an object with an error.
 // s3 sent MOST fails where more bytes of objects were sent.
 func s3(ts *testscript.TestScript, _ bool, args []string) {
@@ -241,6 +254,9 @@ func s3(ts *testscript.TestScript, _ bool, args []string) {
 				}
 				return "one"
 			}
+		}
+		if len(args) == 4 && args[3] == "unpinned" {
+			opts.ETag = func(string, string) string { return "" }
 		}
 		server, err := s3server.Start(context.Background(), opts)
 		must(ts, err)

@@ -270,7 +270,7 @@ func TestServer_SameOutput(t *testing.T) {
 		{who: "sam", args: "check " + source + " --format junit"},
 		{who: "sam", args: "check " + source + " --format html"},
 		{who: "sam", args: "check s3://staging/tiny/ --hash --format json"},
-		{who: "sam", args: "check s3://staging/mistral/ --pack seed-article --submission SUB"},
+		{who: "sam", args: "check s3://staging/mistral/ --pack seed-article --pack integrity --submission SUB"},
 		{who: "sam", args: "check s3://staging/nothing/"},
 		{who: "sam", args: "check s3://nowhere/m/ --format json"},
 		{who: "sam", args: "check " + source + " --pack nothing --format json", own: true},

@@ -171,6 +171,7 @@ type asked struct {
 	PinDigest        pipeline.Digest  `json:"pin_digest"`
 	HeaderDigest     pipeline.Digest  `json:"header_digest"`
 	ContentDigest    *pipeline.Digest `json:"content_digest,omitempty"`
+	Unpinned         bool             `json:"unpinned,omitempty"`
 	SubmissionDigest *pipeline.Digest `json:"submission_digest,omitempty"`
 	Verdict          pipeline.Verdict `json:"verdict"`
 }

@@ -142,6 +142,7 @@ type rulingAsked struct {
 	PinDigest        string  `json:"pin_digest" pattern:"^sha256:[0-9a-f]{64}$"`
 	HeaderDigest     string  `json:"header_digest" pattern:"^sha256:[0-9a-f]{64}$"`
 	ContentDigest    *string `json:"content_digest,omitempty" nullable:"true" pattern:"^sha256:[0-9a-f]{64}$" doc:"Left out where the bytes were not hashed."`
+	Unpinned         bool    `json:"unpinned,omitempty" doc:"Whether the store gives some object neither an ETag nor a version id. Then only an approval of the content digest counts."`
 	SubmissionDigest *string `json:"submission_digest,omitempty" nullable:"true" pattern:"^sha256:[0-9a-f]{64}$" doc:"Left out where there is no submission."`
 	Verdict          string  `json:"verdict,omitempty" enum:"clear,review,inconclusive,block" doc:"The verdict in hand. An approval covers verdicts up to the strength of the one that it was given on. Left out, it counts as block."`
 }
@@ -165,7 +166,7 @@ func digestOf(text *string) *pipeline.Digest {
 
 func (a *api) ruling(ctx context.Context, in *struct{ Body rulingAsked }) (*struct{ Body rulingGiven }, error) {
 	q := pipeline.ApprovalQuery{Source: in.Body.Source, PinDigest: pipeline.Digest(in.Body.PinDigest), HeaderDigest: pipeline.Digest(in.Body.HeaderDigest),
-		ContentDigest: digestOf(in.Body.ContentDigest), SubmissionDigest: digestOf(in.Body.SubmissionDigest), Verdict: pipeline.Verdict(in.Body.Verdict)}
+		ContentDigest: digestOf(in.Body.ContentDigest), Unpinned: in.Body.Unpinned, SubmissionDigest: digestOf(in.Body.SubmissionDigest), Verdict: pipeline.Verdict(in.Body.Verdict)}
 	if strings.HasPrefix(q.Source, "s3://") {
 		src, err := pipeline.ParseSource(q.Source)
 		if err != nil {

@@ -50,7 +50,7 @@ func (d declaration) read() (*pipeline.Submission, error) {
 type checkAsked struct {
 	Source     string      `json:"source" minLength:"1" maxLength:"4096" doc:"Where the model lies, such as s3://bucket/prefix/."`
 	Submission declaration `json:"submission,omitempty"`
-	Packs      []string    `json:"packs,omitempty" maxItems:"100" nullable:"false" doc:"Names of packs to use in place of the configured ones, all enforcing."`
+	Packs      []string    `json:"packs,omitempty" maxItems:"100" nullable:"false" doc:"Names of packs to enforce, beside those that the desk enforces and in place of those that only report."`
 	Hash       bool        `json:"hash,omitempty" doc:"Whether every byte is read, for the content digest."`
 	Replaces   *uuid.UUID  `json:"replaces,omitempty" format:"uuid" doc:"The undecided case that this check answers: it gives way to the new one."`
 }

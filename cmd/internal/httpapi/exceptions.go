@@ -40,7 +40,7 @@ type exceptionIn struct {
 // ended is an exception that was ended, with what opened again.
 type ended struct {
 	Exception pipeline.Exception `json:"exception"`
-	Reopened  int                `json:"reopened" doc:"How many approved cases opened again because they rested on it."`
+	Reopened  int                `json:"reopened" doc:"How many cases rested on it, and opened again or lost the votes so far."`
 }
 
 func (a *api) exceptions() {

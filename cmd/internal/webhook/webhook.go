@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -101,17 +102,20 @@ func refusePrivate(_, address string, _ syscall.RawConn) error {
 		return errPrivate
 	}
 	ip := at.Addr().Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || shared.Contains(ip) || nat64.Contains(ip) {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(inward[:], func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return errPrivate
 	}
 	return nil
 }
 
-// Networks that are no part of the public internet, beside those that netip knows.
-var (
-	shared = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
-	nat64  = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052: any IPv4 address behind it
-)
+// inward are networks that are no part of the public internet, or may lead to an address
+// that is none, beside those that netip knows.
+var inward = [...]netip.Prefix{
+	netip.MustParsePrefix("100.64.0.0/10"),  // RFC 6598
+	netip.MustParsePrefix("64:ff9b::/96"),   // RFC 6052: any IPv4 address behind it
+	netip.MustParsePrefix("64:ff9b:1::/48"), // RFC 8215: the same within one network
+	netip.MustParsePrefix("2002::/16"),      // RFC 3056: the IPv4 address of a 6to4 router within
+}
 
 // Send implements [notice.Sender].
 func (s *Sender) Send(ctx context.Context, d pipeline.Delivery) error {

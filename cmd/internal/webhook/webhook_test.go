@@ -88,7 +88,7 @@ func TestNew_Refuses(t *testing.T) {
 func TestPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.1.1", "0.0.0.0", "224.0.0.1",
-		"[::1]", "[fd00::1]", "[fe80::1]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "localhost"} {
+		"[::1]", "[fd00::1]", "[fe80::1]", "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[64:ff9b:1::a00:1]", "[2002:a00:1::1]", "localhost"} {
 		s, err := webhook.New(map[string]webhook.Receiver{"r": {URL: "https://" + host + ":1/", Secrets: [][]byte{make([]byte, 32)}}}, "", time.Now)
 		require.NoError(t, err)
 		require.ErrorContains(t, s.Send(t.Context(), pipeline.Delivery{Hook: "r"}), "its address is private", host)

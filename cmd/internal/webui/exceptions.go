@@ -47,7 +47,7 @@ type exceptionsView struct {
 type exceptionRow struct {
 	pipeline.Exception
 	Live, Soon bool
-	// Resting counts the approved cases that rest on it.
+	// Resting counts the cases that rest on it, approved or on the way there.
 	Resting int
 }
 

@@ -35,7 +35,7 @@ WHERE exceptions.id > ?1 ORDER BY exceptions.id LIMIT ?2;
 
 -- name: RestingOn :many
 SELECT DISTINCT cases.id FROM decisions JOIN cases ON cases.id = decisions.case_id
-WHERE decisions.exception_id = ?1 AND decisions.round = cases.round AND decisions.kind = 'approve' AND cases.state = 'approved'
+WHERE decisions.exception_id = ?1 AND decisions.round = cases.round AND decisions.kind = 'approve' AND cases.state IN ('approved', 'open', 'claimed')
 ORDER BY cases.id;
 
 -- name: HasNote :one

@@ -151,12 +151,49 @@ INSERT INTO comments (id, case_id, actor, actor_known, text, at, carried_from) V
 -- name: CommentsOfCase :many
 SELECT * FROM comments WHERE case_id = ?1 ORDER BY at, id;
 
+-- name: CommentEvents :many
+SELECT sqlc.embed(comments), audit_events.actor AS event_actor, audit_events.actor_known AS event_known,
+    audit_events.at AS event_at, audit_events.data AS event_data
+FROM comments LEFT JOIN audit_events ON audit_events.case_id = comments.case_id AND audit_events.kind IN ('commented', 'answered')
+    AND audit_events.data LIKE '%"comment":"' || comments.id || '"%'
+WHERE comments.carried_from IS NULL AND comments.id > ?1 ORDER BY comments.id LIMIT ?2;
+
+-- name: CommentsOfNobody :many
+SELECT comments.case_id FROM comments
+WHERE comments.carried_from IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM comments AS said
+    WHERE said.case_id = comments.carried_from AND said.carried_from IS NULL AND said.actor = comments.actor
+        AND said.actor_known = comments.actor_known AND said.at = comments.at AND said.text = comments.text)
+LIMIT 1;
+
+-- name: CountComments :one
+SELECT count(*) FROM comments;
+
 -- name: InsertExhibit :exec
 INSERT INTO exhibits (id, case_id, name, media_type, size, digest, actor, actor_known, at, carried_from)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
 
 -- name: ExhibitsOfCase :many
 SELECT * FROM exhibits WHERE case_id = ?1 ORDER BY at, id;
+
+-- name: ExhibitEvents :many
+SELECT sqlc.embed(exhibits), audit_events.actor AS event_actor, audit_events.actor_known AS event_known,
+    audit_events.at AS event_at, audit_events.data AS event_data
+FROM exhibits LEFT JOIN audit_events ON audit_events.case_id = exhibits.case_id AND audit_events.kind = 'attached'
+    AND audit_events.data LIKE '%"exhibit":"' || exhibits.id || '"%'
+WHERE exhibits.carried_from IS NULL AND exhibits.id > ?1 ORDER BY exhibits.id LIMIT ?2;
+
+-- name: ExhibitsOfNobody :many
+SELECT exhibits.case_id FROM exhibits
+WHERE exhibits.carried_from IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM exhibits AS shown
+    WHERE shown.case_id = exhibits.carried_from AND shown.carried_from IS NULL AND shown.actor = exhibits.actor
+        AND shown.actor_known = exhibits.actor_known AND shown.at = exhibits.at AND shown.name = exhibits.name
+        AND shown.media_type = exhibits.media_type AND shown.size = exhibits.size AND shown.digest = exhibits.digest)
+LIMIT 1;
+
+-- name: CountExhibits :one
+SELECT count(*) FROM exhibits;
 
 -- name: ExhibitByID :one
 SELECT * FROM exhibits WHERE id = ?1;

@@ -60,6 +60,17 @@ func (s Suite) accounts(t *testing.T) {
 	_, err = b.book.AccountByID(t.Context(), uuid.UUID{1})
 	require.ErrorIs(t, err, pipeline.ErrNotFound)
 
+	// Who a provider calls otherwise later is the same person still: votes and submissions
+	// are told apart by name.
+	b.now = b.now.Add(time.Hour)
+	renamed, err := b.signIn("2", "ravi.new", pipeline.RoleReviewer)
+	require.NoError(t, err)
+	require.Equal(t, "ravi", renamed.Name)
+	require.Equal(t, "D ravi.new", renamed.Display)
+	require.Equal(t, []pipeline.ActorRole{pipeline.RoleReviewer}, renamed.Roles)
+	_, err = b.signIn("4", "ravi")
+	require.ErrorIs(t, err, pipeline.ErrConflict, "and nobody else comes by the name")
+
 	// A machine's name stays its own, also when its token has ended.
 	machine := b.token("Build-Bot", nil, pipeline.RoleSubmitter)
 	require.NoError(t, b.book.AddToken(t.Context(), machine, secretOf("m"), Person("ada")))
@@ -89,11 +100,11 @@ func (s Suite) tokens(t *testing.T) {
 	require.Equal(t, own, got)
 	_, err = b.book.TokenBySecret(t.Context(), secretOf("three"))
 	require.ErrorIs(t, err, pipeline.ErrNotFound)
-	_, err = b.signIn("1", "rita-married", pipeline.RoleReviewer)
+	_, err = b.signIn("1", "RITA", pipeline.RoleReviewer)
 	require.NoError(t, err)
 	got, err = b.book.TokenBySecret(t.Context(), secretOf("one"))
 	require.NoError(t, err)
-	require.Equal(t, "rita-married", got.Actor, "a token acts under the name that its owner has")
+	require.Equal(t, "RITA", got.Actor, "a token acts under the name as its owner writes it")
 
 	used := b.now.Add(time.Minute)
 	require.NoError(t, b.book.TouchToken(t.Context(), machine.ID, used))
@@ -102,7 +113,7 @@ func (s Suite) tokens(t *testing.T) {
 	require.NoError(t, b.book.RevokeToken(t.Context(), machine.ID, admin, used.Add(time.Hour)))
 	require.ErrorIs(t, b.book.RevokeToken(t.Context(), uuid.UUID{1}, admin, used), pipeline.ErrNotFound)
 	machine.UsedAt, machine.RevokedAt = &used, &used
-	own.Actor = "rita-married"
+	own.Actor = "RITA"
 	got, err = b.book.TokenByID(t.Context(), own.ID)
 	require.NoError(t, err)
 	require.Equal(t, own, got)

@@ -50,8 +50,15 @@ func (b *bundle) exhibit(id uuid.UUID, name, body string) pipeline.ExhibitFile {
 func (b *bundle) attach(f pipeline.ExhibitFile) error {
 	_, err := b.book.Amend(b.Context(), f.Case, func(c pipeline.CaseFile) (pipeline.CaseChange, error) {
 		out := b.changed(c.Case, pipeline.EventAttached)
+		e, data := &out.Events[0], map[string]any{"seal": out.Case.Seal(), "exhibit": f.ID, "name": f.Name, "media_type": f.MediaType, "size": f.Size, "digest": f.Digest}
+		if f.CarriedFrom != nil {
+			e.Kind, data = pipeline.EventCarriedOver, map[string]any{"seal": out.Case.Seal(), "exhibits": 1}
+		}
+		var err error
+		e.Actor = f.Actor
+		e.Data, err = pipeline.CanonicalJSON(data)
 		out.Exhibits = []pipeline.ExhibitFile{f}
-		return out, nil
+		return out, err
 	})
 	return err
 }
@@ -65,8 +72,8 @@ func (s Suite) exhibits(t *testing.T) {
 	b.now = b.now.Add(time.Minute)
 	second := b.exhibit(c.ID, "letter.txt", "the letter")
 	require.NoError(t, b.attach(second))
-	again := b.exhibit(other.ID, "copy.txt", "the licence")
-	again.CarriedFrom, again.Body = &c.ID, nil // the bytes are there
+	again := first
+	again.ID, again.Case, again.CarriedFrom, again.Body = uuid.Must(uuid.NewV7()), other.ID, &c.ID, nil // the bytes are there
 	require.NoError(t, b.attach(again))
 
 	list, err := b.book.Exhibits(t.Context(), c.ID)

@@ -100,7 +100,8 @@ func (s Suite) exceptions(t *testing.T) {
 	require.Equal(t, head.Count+2, b.verify().Count)
 }
 
-// RestingOn names approved cases whose present approval rests on the exception.
+// RestingOn names the cases that are approved, or go on towards it, by a vote that rests on
+// the exception.
 func (s Suite) restingOn(t *testing.T) {
 	b := s.setup(t)
 	e := b.except("s3://b/", b.now.Add(time.Hour))
@@ -116,13 +117,14 @@ func (s Suite) restingOn(t *testing.T) {
 		})
 	}
 	approved := rest("s3://b/1/", pipeline.StateApproved)
-	rest("s3://b/2/", pipeline.StateClaimed)
+	claimed := rest("s3://b/2/", pipeline.StateClaimed)
+	rest("s3://b/5/", pipeline.StateRejected)
 	b.vote(b.record(Weighing("s3://b/3/", "1", "1", pipeline.VerdictReview)).ID, pipeline.DecisionApprove)
 	again := rest("s3://b/4/", pipeline.StateApproved)
 	b.amend(again.ID, pipeline.EventReopened, func(c *pipeline.Case) { c.Round++ })
 	ids, err := b.book.RestingOn(t.Context(), e.ID)
 	require.NoError(t, err)
-	require.Equal(t, []uuid.UUID{approved.ID}, ids)
+	require.Equal(t, []uuid.UUID{approved.ID, claimed.ID}, ids)
 	ids, err = b.book.RestingOn(t.Context(), uuid.UUID{1})
 	require.NoError(t, err)
 	require.Empty(t, ids)

@@ -441,6 +441,18 @@ func (s Suite) decide(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, pipeline.RulingApproved, ruling.Kind)
 	require.Equal(t, pipeline.BoundContent, ruling.Approval.Bound)
+
+	// A copy that is rejected later stops these bytes here too, hashed or not.
+	copied := Weighing("copy", "9", "9", pipeline.VerdictReview)
+	copied.Report.Artifact.ContentDigest = &content
+	b.now = b.now.Add(time.Minute)
+	b.vote(b.record(copied).ID, pipeline.DecisionReject)
+	for _, digest := range []*pipeline.Digest{&content, nil} {
+		w.Report.Artifact.ContentDigest = digest
+		ruling, err = b.desk.ApprovalFor(t.Context(), pipeline.QueryFor(&w.Report))
+		require.NoError(t, err)
+		require.Equal(t, pipeline.RulingRejected, ruling.Kind)
+	}
 }
 
 // A plan that fails, in part or as a whole, leaves nothing.

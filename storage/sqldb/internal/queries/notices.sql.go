@@ -532,7 +532,7 @@ func (q *Queries) PutNoticeCursor(ctx context.Context, hook string, seq int64) e
 
 const restingOn = `-- name: RestingOn :many
 SELECT DISTINCT cases.id FROM decisions JOIN cases ON cases.id = decisions.case_id
-WHERE decisions.exception_id = ?1 AND decisions.round = cases.round AND decisions.kind = 'approve' AND cases.state = 'approved'
+WHERE decisions.exception_id = ?1 AND decisions.round = cases.round AND decisions.kind = 'approve' AND cases.state IN ('approved', 'open', 'claimed')
 ORDER BY cases.id
 `
 

@@ -684,6 +684,57 @@ func (q *Queries) CasesPastDue(ctx context.Context, dueAt *string, limit int64) 
 	return items, nil
 }
 
+const commentEvents = `-- name: CommentEvents :many
+SELECT comments.id, comments.case_id, comments.actor, comments.actor_known, comments.text, comments.at, comments.carried_from, audit_events.actor AS event_actor, audit_events.actor_known AS event_known,
+    audit_events.at AS event_at, audit_events.data AS event_data
+FROM comments LEFT JOIN audit_events ON audit_events.case_id = comments.case_id AND audit_events.kind IN ('commented', 'answered')
+    AND audit_events.data LIKE '%"comment":"' || comments.id || '"%'
+WHERE comments.carried_from IS NULL AND comments.id > ?1 ORDER BY comments.id LIMIT ?2
+`
+
+type CommentEventsRow struct {
+	Comment    Comment
+	EventActor *string
+	EventKnown *string
+	EventAt    *string
+	EventData  *string
+}
+
+func (q *Queries) CommentEvents(ctx context.Context, iD string, limit int64) ([]CommentEventsRow, error) {
+	rows, err := q.db.QueryContext(ctx, commentEvents, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CommentEventsRow
+	for rows.Next() {
+		var i CommentEventsRow
+		if err := rows.Scan(
+			&i.Comment.ID,
+			&i.Comment.CaseID,
+			&i.Comment.Actor,
+			&i.Comment.ActorKnown,
+			&i.Comment.Text,
+			&i.Comment.At,
+			&i.Comment.CarriedFrom,
+			&i.EventActor,
+			&i.EventKnown,
+			&i.EventAt,
+			&i.EventData,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const commentsOfCase = `-- name: CommentsOfCase :many
 SELECT id, case_id, actor, actor_known, text, at, carried_from FROM comments WHERE case_id = ?1 ORDER BY at, id
 `
@@ -719,6 +770,38 @@ func (q *Queries) CommentsOfCase(ctx context.Context, caseID string) ([]Comment,
 	return items, nil
 }
 
+const commentsOfNobody = `-- name: CommentsOfNobody :many
+SELECT comments.case_id FROM comments
+WHERE comments.carried_from IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM comments AS said
+    WHERE said.case_id = comments.carried_from AND said.carried_from IS NULL AND said.actor = comments.actor
+        AND said.actor_known = comments.actor_known AND said.at = comments.at AND said.text = comments.text)
+LIMIT 1
+`
+
+func (q *Queries) CommentsOfNobody(ctx context.Context) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, commentsOfNobody)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var case_id string
+		if err := rows.Scan(&case_id); err != nil {
+			return nil, err
+		}
+		items = append(items, case_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countAttestations = `-- name: CountAttestations :one
 SELECT count(*) FROM attestations
 `
@@ -741,12 +824,34 @@ func (q *Queries) CountCases(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const countComments = `-- name: CountComments :one
+SELECT count(*) FROM comments
+`
+
+func (q *Queries) CountComments(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countComments)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countDecisions = `-- name: CountDecisions :one
 SELECT count(*) FROM decisions
 `
 
 func (q *Queries) CountDecisions(ctx context.Context) (int64, error) {
 	row := q.db.QueryRowContext(ctx, countDecisions)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countExhibits = `-- name: CountExhibits :one
+SELECT count(*) FROM exhibits
+`
+
+func (q *Queries) CountExhibits(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countExhibits)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -870,6 +975,60 @@ func (q *Queries) ExhibitByID(ctx context.Context, id string) (Exhibit, error) {
 	return i, err
 }
 
+const exhibitEvents = `-- name: ExhibitEvents :many
+SELECT exhibits.id, exhibits.case_id, exhibits.name, exhibits.media_type, exhibits.size, exhibits.digest, exhibits.actor, exhibits.actor_known, exhibits.at, exhibits.carried_from, audit_events.actor AS event_actor, audit_events.actor_known AS event_known,
+    audit_events.at AS event_at, audit_events.data AS event_data
+FROM exhibits LEFT JOIN audit_events ON audit_events.case_id = exhibits.case_id AND audit_events.kind = 'attached'
+    AND audit_events.data LIKE '%"exhibit":"' || exhibits.id || '"%'
+WHERE exhibits.carried_from IS NULL AND exhibits.id > ?1 ORDER BY exhibits.id LIMIT ?2
+`
+
+type ExhibitEventsRow struct {
+	Exhibit    Exhibit
+	EventActor *string
+	EventKnown *string
+	EventAt    *string
+	EventData  *string
+}
+
+func (q *Queries) ExhibitEvents(ctx context.Context, iD string, limit int64) ([]ExhibitEventsRow, error) {
+	rows, err := q.db.QueryContext(ctx, exhibitEvents, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ExhibitEventsRow
+	for rows.Next() {
+		var i ExhibitEventsRow
+		if err := rows.Scan(
+			&i.Exhibit.ID,
+			&i.Exhibit.CaseID,
+			&i.Exhibit.Name,
+			&i.Exhibit.MediaType,
+			&i.Exhibit.Size,
+			&i.Exhibit.Digest,
+			&i.Exhibit.Actor,
+			&i.Exhibit.ActorKnown,
+			&i.Exhibit.At,
+			&i.Exhibit.CarriedFrom,
+			&i.EventActor,
+			&i.EventKnown,
+			&i.EventAt,
+			&i.EventData,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const exhibitsOfCase = `-- name: ExhibitsOfCase :many
 SELECT id, case_id, name, media_type, size, digest, actor, actor_known, at, carried_from FROM exhibits WHERE case_id = ?1 ORDER BY at, id
 `
@@ -898,6 +1057,39 @@ func (q *Queries) ExhibitsOfCase(ctx context.Context, caseID string) ([]Exhibit,
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const exhibitsOfNobody = `-- name: ExhibitsOfNobody :many
+SELECT exhibits.case_id FROM exhibits
+WHERE exhibits.carried_from IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM exhibits AS shown
+    WHERE shown.case_id = exhibits.carried_from AND shown.carried_from IS NULL AND shown.actor = exhibits.actor
+        AND shown.actor_known = exhibits.actor_known AND shown.at = exhibits.at AND shown.name = exhibits.name
+        AND shown.media_type = exhibits.media_type AND shown.size = exhibits.size AND shown.digest = exhibits.digest)
+LIMIT 1
+`
+
+func (q *Queries) ExhibitsOfNobody(ctx context.Context) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, exhibitsOfNobody)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var case_id string
+		if err := rows.Scan(&case_id); err != nil {
+			return nil, err
+		}
+		items = append(items, case_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -382,7 +382,11 @@ func (f *filler) papers(c pipeline.Case) error {
 	if f.random.IntN(4) > 0 {
 		return nil
 	}
-	return f.exec("comments", f.id().String(), c.ID.String(), c.Submitter.Name, string(c.Submitter.Known), "see the card", pipeline.AuditTime(f.at))
+	id, text := f.id().String(), "see the card"
+	if _, err := f.event(c.ID, pipeline.EventCommented, c.Submitter.Name, map[string]any{"comment": id, "text": text, "state": c.State, "version": 1}); err != nil {
+		return err
+	}
+	return f.exec("comments", id, c.ID.String(), c.Submitter.Name, string(c.Submitter.Known), text, pipeline.AuditTime(f.at))
 }
 
 // put adds the case itself.
