@@ -17,6 +17,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/text/unicode/norm"
 
 	"weighbridge/pipeline"
 )
@@ -317,6 +318,8 @@ func (p *Provider) account(idToken *oidc.IDToken, claims map[string]any, now tim
 	if err != nil {
 		return pipeline.Account{}, err
 	}
+	// One person is one name, however it is encoded: votes and submissions are told apart by it.
+	name = norm.NFC.String(name)
 	if err := checkName(pipeline.Actor{Name: name, Known: pipeline.KnownSignedIn}); err != nil {
 		return pipeline.Account{}, refusal("the name that the identity provider gives you cannot be used here", err)
 	}

@@ -123,6 +123,7 @@ func TestSignIn_NamesAndRoles(t *testing.T) {
 		"none_that_counts":  {user: func(u *accesstest.User) { u.Claims["roles"] = []any{"root", 7, nil, []string{"admin"}} }, want: "tess@example.com []"},
 		"not_said_verified": {user: func(u *accesstest.User) { u.Verified = nil }, want: "tess@example.com [reviewer]"},
 		"no_address":        {user: func(u *accesstest.User) { u.Email, u.Verified = "", nil }, want: "tess [reviewer]"},
+		"other_form":        {user: func(u *accesstest.User) { u.Email = "te\u0301ss@example.com" }, want: "t\u00e9ss@example.com [reviewer]"},
 		"other_name":        {from: func(o *access.ProviderOptions) { o.NameClaim = "preferred_username" }, want: "tess [reviewer]"},
 		"deep": {user: func(u *accesstest.User) {
 			u.Claims["realm_access"] = map[string]any{"roles": []string{"auditor"}}

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"weighbridge/pipeline"
 )
@@ -110,8 +111,8 @@ func (m *Mux) bearer(ctx context.Context, t *pipeline.Token, who Identity, machi
 		if !who.Actor.Has(pipeline.RoleAdmin) {
 			return forbidden("only an admin makes tokens for machines", "ask for one")
 		}
-		t.Actor = machine
-		return pipeline.MachineRoles(), checkName(pipeline.Actor{Name: machine, Known: pipeline.KnownToken})
+		t.Actor = norm.NFC.String(machine)
+		return pipeline.MachineRoles(), checkName(pipeline.Actor{Name: t.Actor, Known: pipeline.KnownToken})
 	case who.Account == nil:
 		return forbidden("a token of one's own needs an account", "with --dev make one for a machine")
 	}

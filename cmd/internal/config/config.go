@@ -9,6 +9,8 @@ import (
 	"os/user"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"weighbridge/pipeline"
 	"weighbridge/storage/object/s3"
 )
@@ -211,7 +213,8 @@ func (s Settings) RequireDB() error {
 		Hint: "name its database with --db FILE or " + EnvDB}
 }
 
-// Who returns the actor.
+// Who returns the actor. The name is composed (Unicode NFC), as the desk keeps the names of
+// those who sign in.
 func (s Settings) Who() pipeline.Actor {
-	return pipeline.Actor{Name: s.Actor, Known: pipeline.KnownAsserted}
+	return pipeline.Actor{Name: norm.NFC.String(s.Actor), Known: pipeline.KnownAsserted}
 }

@@ -291,3 +291,10 @@ func TestRemote(t *testing.T) {
 		})
 	}
 }
+
+// One person is one name at the command line and at the desk, however it was typed.
+func TestSettings_Who(t *testing.T) {
+	t.Parallel()
+	who := config.Settings{Actor: "jose\u0301"}.Who()
+	require.True(t, who.Same(pipeline.Actor{Name: "JOS\u00c9"}))
+}
