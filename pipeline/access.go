@@ -136,15 +136,16 @@ type Link struct {
 // Valid reports whether the link counts at a time.
 func (l Link) Valid(at time.Time) bool { return l.RevokedAt == nil && at.Before(l.ExpiresAt) }
 
-// LinkBook keeps links, by the digest of their secret. Making one is an audit event of
-// its case.
+// LinkBook keeps links, by the digest of their secret. Making one, and ending them, is an
+// audit event of their case.
 type LinkBook interface {
 	AddLink(ctx context.Context, l Link, secret Digest, by Actor) error
 	// LinkBySecret returns an error that matches [ErrNotFound] where there is none.
 	LinkBySecret(ctx context.Context, secret Digest) (Link, error)
 	LinksOf(ctx context.Context, id uuid.UUID) ([]Link, error)
-	// RevokeLinks ends every link of a case.
-	RevokeLinks(ctx context.Context, id uuid.UUID, at time.Time) error
+	// RevokeLinks ends the links of a case that still count, and returns how many they
+	// were. The error matches [ErrNotFound] where there is no case.
+	RevokeLinks(ctx context.Context, id uuid.UUID, by Actor, at time.Time) (int64, error)
 }
 
 // Reply is the answer to a request that named an idempotency key.

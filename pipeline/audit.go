@@ -63,6 +63,8 @@ const (
 	EventOverdue EventKind = "overdue"
 	// EventLinked: a link was made through which somebody without an account can answer.
 	EventLinked EventKind = "linked"
+	// EventLinksEnded: the links of a case were ended before their time.
+	EventLinksEnded EventKind = "links_ended"
 	// EventExceptionGranted, EventExceptionEnded, EventExceptionLapsing: an exception was
 	// granted, was ended early, or ends soon. They are about no case.
 	EventExceptionGranted EventKind = "exception_granted"

@@ -371,8 +371,19 @@ func (db *DB) LinksOf(ctx context.Context, id uuid.UUID) ([]pipeline.Link, error
 }
 
 // RevokeLinks implements [pipeline.LinkBook].
-func (db *DB) RevokeLinks(ctx context.Context, id uuid.UUID, at time.Time) error {
-	return db.write(ctx, "end the links", func(t *tx) error { return t.RevokeLinks(ctx, id.String(), timeOf(&at)) })
+func (db *DB) RevokeLinks(ctx context.Context, id uuid.UUID, by pipeline.Actor, at time.Time) (ended int64, err error) {
+	err = db.write(ctx, "end the links", func(t *tx) error {
+		c, err := t.CaseByID(ctx, id.String())
+		if err != nil {
+			return noCase(err, id)
+		}
+		if ended, err = t.RevokeLinks(ctx, id.String(), timeOf(&at)); err != nil || ended == 0 {
+			return err
+		}
+		return t.tell(ctx, pipeline.AuditEvent{Time: at, Actor: by, Kind: pipeline.EventLinksEnded, Case: &id}, pipeline.Verdict(c.Verdict),
+			map[string]any{"links": ended, "state": c.State, "version": c.Version})
+	})
+	return ended, err
 }
 
 func linkFrom(r queries.Link) (pipeline.Link, error) {

@@ -250,7 +250,9 @@ func TestLinks(t *testing.T) {
 	_, second, err := d.mux.MakeLink(t.Context(), rita, c, time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, d.ask(asked{path: second}).Code)
-	require.NoError(t, d.db.RevokeLinks(t.Context(), c, d.clock.now()))
+	ended, err := d.mux.EndLinks(t.Context(), rita, c)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), ended, "the first is over by itself")
 	require.Equal(t, http.StatusNotFound, d.ask(asked{path: second}).Code)
 	for _, term := range []time.Duration{0, -1, access.LinkMost + 1} {
 		_, made, err := d.mux.MakeLink(t.Context(), rita, c, term)

@@ -42,6 +42,11 @@ func (m *Mux) MakeLink(ctx context.Context, who Identity, id uuid.UUID, term tim
 	return link, answerPrefix + secret, nil
 }
 
+// EndLinks ends the links of a case that still count, and returns how many they were.
+func (m *Mux) EndLinks(ctx context.Context, who Identity, id uuid.UUID) (int64, error) {
+	return m.o.Links.RevokeLinks(ctx, id, who.Actor, m.o.Now().UTC().Truncate(time.Microsecond))
+}
+
 // byLink returns the holder of a link. A wrong one is counted by address, and answered as
 // a page that does not exist.
 func (m *Mux) byLink(r *http.Request) (Identity, error) {

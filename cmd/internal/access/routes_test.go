@@ -48,6 +48,7 @@ RL       POST /cases/{id}/decisions
 SRLDown  POST /cases/{id}/revoke
 Sown     POST /cases/{id}/answer
 RLD      POST /cases/{id}/links
+RLD      POST /cases/{id}/links/end
 SRLADown GET /exhibits/{id}
 SRL      GET /submit
 SRL      POST /submit
@@ -85,6 +86,7 @@ Sown     POST /api/v1/cases/{id}/answers
 SRLown   POST /api/v1/cases/{id}/exhibits
 SRLDown  POST /api/v1/cases/{id}/revoke
 RLD      POST /api/v1/cases/{id}/links
+RLD      POST /api/v1/cases/{id}/links/end
 SRLADown GET /api/v1/exhibits/{id}
 SRLAD    GET /api/v1/artifacts/{digest}/status
 SRLAD    POST /api/v1/rulings

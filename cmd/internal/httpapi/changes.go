@@ -203,6 +203,16 @@ func (a *api) changes() {
 			Reason: pipeline.ReasonCode(in.Body.Reason), Comment: in.Body.Comment}))
 	})
 	route(a, kind{secret: "url"}.of(answering(post("/cases/{id}/links", "make-link", "Make a link through which the submitter answers without an account", "Where the desk makes links."), http.StatusCreated)), a.makeLink)
+	route(a, post("/cases/{id}/links/end", "end-links", "End the links of a case that still count", "Also where the desk makes no links any more."), func(ctx context.Context, in *CaseIn) (*linksOver, error) {
+		me := who(ctx)
+		if _, err := a.o.Service.Visible(ctx, in.ID, me.Actor); err != nil {
+			return nil, err
+		}
+		out := &linksOver{}
+		var err error
+		out.Body.Ended, err = a.o.Keys.EndLinks(ctx, me, in.ID)
+		return out, err
+	})
 }
 
 func (a *api) decide(ctx context.Context, in *decideIn) (*decided, error) {
@@ -226,6 +236,12 @@ func (a *api) decide(ctx context.Context, in *decideIn) (*decided, error) {
 }
 
 type linked struct{ Body linkMade }
+
+type linksOver struct {
+	Body struct {
+		Ended int64 `json:"ended" doc:"How many links counted until now."`
+	}
+}
 
 func (a *api) makeLink(ctx context.Context, in *linkIn) (*linked, error) {
 	me := who(ctx)

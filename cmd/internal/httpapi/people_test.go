@@ -342,6 +342,11 @@ func TestSecrets(t *testing.T) {
 	d.service.Links = false
 	refused(d.post("rita", casePath(c, "/links"), object{}), http.StatusForbidden, pipeline.CodeForbidden)
 
+	type over struct{ Ended int64 }
+	require.Equal(t, int64(2), must[over](d.post("rita", casePath(c, "/links/end"), nil), http.StatusOK).Ended)
+	require.Equal(t, int64(0), must[over](d.post("ada", casePath(c, "/links/end"), nil), http.StatusOK).Ended)
+	refused(d.post("sam", casePath(c, "/links/end"), nil), http.StatusForbidden, pipeline.CodeForbidden)
+
 	type tokens struct{ Items []pipeline.Token }
 	own := must[tokens](d.get("sam", "/tokens"), http.StatusOK).Items
 	require.Len(t, own, 1)

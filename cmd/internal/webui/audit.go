@@ -46,7 +46,7 @@ var eventKinds = [...]pipeline.EventKind{
 	pipeline.EventSuperseded, pipeline.EventClaimed, pipeline.EventReleased, pipeline.EventTakenOver, pipeline.EventCommented,
 	pipeline.EventDecided, pipeline.EventApproved, pipeline.EventRejected, pipeline.EventChangesRequested, pipeline.EventExpired,
 	pipeline.EventAttested, pipeline.EventRevoked, pipeline.EventAssigned, pipeline.EventAttached, pipeline.EventAnswered,
-	pipeline.EventOverdue, pipeline.EventLinked, pipeline.EventExceptionGranted, pipeline.EventExceptionEnded,
+	pipeline.EventOverdue, pipeline.EventLinked, pipeline.EventLinksEnded, pipeline.EventExceptionGranted, pipeline.EventExceptionEnded,
 	pipeline.EventExceptionLapsing, pipeline.EventTokenMade, pipeline.EventTokenRevoked,
 }
 

@@ -40,6 +40,7 @@ func (s *Site) caseRoutes() []route {
 		{"POST /cases/{id}/revoke", s.revokeCase},
 		{"POST /cases/{id}/answer", s.answerCase},
 		{"POST /cases/{id}/links", s.linkCase},
+		{"POST /cases/{id}/links/end", s.endLinks},
 	}
 }
 
@@ -274,6 +275,18 @@ func (s *Site) linkCase(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.renderCase(w, r, http.StatusOK, c.ID, func(p *casePage) { p.Link, p.LinkUntil = s.publicURL+path, link.ExpiresAt })
+}
+
+// endLinks ends the links through which somebody without an account could answer.
+func (s *Site) endLinks(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.visible(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.keys.EndLinks(r.Context(), access.Of(r.Context()), c.ID); err != nil {
+		return err
+	}
+	return s.done(w, r, "/cases/"+c.ID.String()+"#work", "links_ended")
 }
 
 // mostFormMemory is how much of a form with files is held in memory, in bytes; the rest

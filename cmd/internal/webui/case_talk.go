@@ -29,7 +29,7 @@ type talkEntry struct {
 // talkEvents are the events that the conversation shows beside what people wrote.
 var talkEvents = []pipeline.EventKind{pipeline.EventOpened, pipeline.EventCleared, pipeline.EventReopened, pipeline.EventSuperseded, pipeline.EventExpired,
 	pipeline.EventApproved, pipeline.EventRejected, pipeline.EventAttested, pipeline.EventRevoked, pipeline.EventRejudged, pipeline.EventOverdue, pipeline.EventAssigned,
-	pipeline.EventClaimed, pipeline.EventReleased, pipeline.EventTakenOver, pipeline.EventLinked, pipeline.EventCarriedOver}
+	pipeline.EventClaimed, pipeline.EventReleased, pipeline.EventTakenOver, pipeline.EventLinked, pipeline.EventLinksEnded, pipeline.EventCarriedOver}
 
 // talkOf puts comments, evidence files, decisions and what they came to into one line of
 // time.

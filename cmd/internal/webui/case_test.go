@@ -513,7 +513,15 @@ func TestLink_IsShownOnceAndOnlyWhereLinksAreMade(t *testing.T) {
 
 	d.service.Links = false
 	require.Equal(t, http.StatusForbidden, d.post(rita, links, url.Values{}).status)
+	require.NotContains(t, d.get(rita, casePath(c)).body, `action="`+links+`"`)
+
+	// What was made before can still be ended.
+	require.Contains(t, d.get(rita, casePath(c)).body, `action="`+links+`/end"`)
+	require.NotContains(t, d.get(d.person("sue", pipeline.RoleSubmitter), casePath(c)).body, `action="`+links)
+	require.Equal(t, http.StatusSeeOther, d.post(rita, links+"/end", url.Values{}).status)
 	require.NotContains(t, d.get(rita, casePath(c)).body, `action="`+links)
+	require.Contains(t, d.get(rita, casePath(c)).body, "ended the links for an answer")
+	require.Equal(t, http.StatusNotFound, d.get(rita, strings.TrimPrefix(link, "https://desk.example.org")).status)
 }
 
 func TestCase_ASignedApprovalIsShownAndGoesIntoTheFile(t *testing.T) {

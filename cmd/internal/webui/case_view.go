@@ -80,7 +80,7 @@ type casePage struct {
 
 // abilities are what whoever asks can do with the case now.
 type abilities struct {
-	Claim, TakeOver, Release, Decide, Assign, Comment, Attach, Answer, Revoke, Link bool
+	Claim, TakeOver, Release, Decide, Assign, Comment, Attach, Answer, Revoke, Link, EndLinks bool
 }
 
 // caseForm is what was typed into a form of the page, and what is wrong with it.
@@ -332,6 +332,13 @@ func (s *Site) casePageOf(ctx context.Context, words *Words, v app.CaseView, who
 	p.NeedsBound = r.Verdict == pipeline.VerdictBlock || r.Verdict == pipeline.VerdictInconclusive
 	p.Least = c.Params.Lower
 	p.may(who, s.service.Links)
+	if who.Actor.HasAny(pipeline.RoleReviewer, pipeline.RoleLegal, pipeline.RoleAdmin) {
+		links, err := s.service.Queue.DB.LinksOf(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		p.Can.EndLinks = slices.ContainsFunc(links, func(l pipeline.Link) bool { return l.Valid(s.now()) })
+	}
 	p.choose(q)
 	return p, nil
 }

@@ -151,7 +151,7 @@ func TestEveryWordHasAMessage(t *testing.T) {
 		"event": {pipeline.EventOpened, pipeline.EventCleared, pipeline.EventCarriedOver, pipeline.EventRejudged, pipeline.EventReopened,
 			pipeline.EventSuperseded, pipeline.EventClaimed, pipeline.EventReleased, pipeline.EventTakenOver, pipeline.EventCommented, pipeline.EventDecided,
 			pipeline.EventApproved, pipeline.EventRejected, pipeline.EventChangesRequested, pipeline.EventExpired, pipeline.EventAttested,
-			pipeline.EventRevoked, pipeline.EventAssigned, pipeline.EventAttached, pipeline.EventAnswered, pipeline.EventOverdue, pipeline.EventLinked,
+			pipeline.EventRevoked, pipeline.EventAssigned, pipeline.EventAttached, pipeline.EventAnswered, pipeline.EventOverdue, pipeline.EventLinked, pipeline.EventLinksEnded,
 			pipeline.EventExceptionGranted, pipeline.EventExceptionEnded, pipeline.EventExceptionLapsing, pipeline.EventTokenMade, pipeline.EventTokenRevoked},
 		"status": {"in_force", "on_books_not_enforced", "suspended", "proposed", "voluntary", "rescinded", "operator", "organisation", "seed"},
 	} {

@@ -317,6 +317,6 @@ func said(r *http.Request) string {
 
 // doneKeys are what forms come to: each has a message done.KEY.
 var doneKeys = [...]string{
-	"decided", "claimed", "released", "assigned", "commented", "attached", "answered", "revoked", "linked",
+	"decided", "claimed", "released", "assigned", "commented", "attached", "answered", "revoked", "linked", "links_ended",
 	"granted", "ended", "token_revoked", "retried",
 }

@@ -41,6 +41,7 @@ type Keys interface {
 	TokensOf(ctx context.Context, who access.Identity, cursor string, limit int) (pipeline.PageOf[pipeline.Token], error)
 	RevokeToken(ctx context.Context, who access.Identity, id uuid.UUID) error
 	MakeLink(ctx context.Context, who access.Identity, id uuid.UUID, term time.Duration) (pipeline.Link, string, error)
+	EndLinks(ctx context.Context, who access.Identity, id uuid.UUID) (int64, error)
 }
 
 // Options say what the pages stand on.

@@ -70,8 +70,8 @@ SELECT * FROM links WHERE secret = ?1;
 -- name: LinksOfCase :many
 SELECT * FROM links WHERE case_id = ?1 ORDER BY id DESC;
 
--- name: RevokeLinks :exec
-UPDATE links SET revoked_at = ?2 WHERE case_id = ?1 AND revoked_at IS NULL;
+-- name: RevokeLinks :execrows
+UPDATE links SET revoked_at = ?2 WHERE case_id = ?1 AND revoked_at IS NULL AND expires_at > ?2;
 
 -- name: ReplyTo :one
 SELECT * FROM replies WHERE actor_key = ?1 AND key = ?2;

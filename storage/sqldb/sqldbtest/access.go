@@ -202,17 +202,25 @@ func (s Suite) links(t *testing.T) {
 	require.Equal(t, []pipeline.Link{second, first}, list)
 
 	at := b.now.Add(time.Minute)
-	require.NoError(t, b.book.RevokeLinks(t.Context(), c.ID, at))
-	require.NoError(t, b.book.RevokeLinks(t.Context(), c.ID, at.Add(time.Hour)))
+	for _, want := range []int64{2, 0} { // what is over stays as it is, and is not told of again
+		n, err := b.book.RevokeLinks(t.Context(), c.ID, Person("ada"), at)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+		at = at.Add(time.Second)
+	}
+	_, err = b.book.RevokeLinks(t.Context(), uuid.UUID{1}, Person("ada"), at)
+	require.ErrorIs(t, err, pipeline.ErrNotFound)
 	got, err = b.book.LinkBySecret(t.Context(), secretOf("2"))
 	require.NoError(t, err)
-	require.Equal(t, at, *got.RevokedAt)
+	require.Equal(t, b.now.Add(time.Minute), *got.RevokedAt)
 
 	// The case is told of it, stays at its version, and goes on as before.
 	h, err := b.book.History(t.Context(), c.ID)
 	require.NoError(t, err)
 	require.Equal(t, c, h.Case)
-	require.Len(t, h.Events, 3)
+	require.Len(t, h.Events, 4)
+	require.Equal(t, pipeline.EventLinksEnded, h.Events[3].Kind)
+	require.JSONEq(t, `{"links":2,"state":"open","version":1}`, string(h.Events[3].Data))
 	require.Equal(t, pipeline.EventLinked, h.Events[2].Kind)
 	require.JSONEq(t, `{"link":"`+second.ID.String()+`","expires_at":"`+pipeline.AuditTime(second.ExpiresAt)+`","state":"open","version":1}`, string(h.Events[2].Data))
 	b.verify()

@@ -455,13 +455,16 @@ func (q *Queries) ReplyTo(ctx context.Context, actorKey string, key string) (Rep
 	return i, err
 }
 
-const revokeLinks = `-- name: RevokeLinks :exec
-UPDATE links SET revoked_at = ?2 WHERE case_id = ?1 AND revoked_at IS NULL
+const revokeLinks = `-- name: RevokeLinks :execrows
+UPDATE links SET revoked_at = ?2 WHERE case_id = ?1 AND revoked_at IS NULL AND expires_at > ?2
 `
 
-func (q *Queries) RevokeLinks(ctx context.Context, caseID string, revokedAt *string) error {
-	_, err := q.db.ExecContext(ctx, revokeLinks, caseID, revokedAt)
-	return err
+func (q *Queries) RevokeLinks(ctx context.Context, caseID string, revokedAt *string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, revokeLinks, caseID, revokedAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const revokeToken = `-- name: RevokeToken :exec
