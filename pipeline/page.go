@@ -7,6 +7,11 @@ type PageOf[T any] struct {
 	Next string `json:"next"`
 }
 
+// WrongCursor is the error where a cursor is none that a page gave. It matches [ErrUsage].
+func WrongCursor() error {
+	return &Error{Code: CodeUsage, Message: "the cursor is none that a page gave", Hint: "start again from the first page"}
+}
+
 // WalkPages reads a list page by page and calls each with every item, until it returns an
 // error.
 func WalkPages[T any](read func(cursor string) (PageOf[T], error), each func(T) error) error {

@@ -70,8 +70,8 @@ func (t Term) holds(at time.Time) error {
 // Covers says what the approval is bound to where it is about the asked bytes and
 // submission, by the same rule as the queue: the submission must be the same, and either
 // the content digest, or source, pins and headers where no content digest contradicts
-// them and the pins name the bytes. The verdict in hand may not be stronger than the one that was approved; no verdict
-// counts as block.
+// them and the pins name the bytes. The verdict in hand may not be stronger than the one
+// that was approved; no verdict counts as block.
 //
 // An error matches [ErrOtherSubmission], [ErrOtherBytes] or [ErrStrongerVerdict].
 func (a *Approval) Covers(q pipeline.ApprovalQuery) (pipeline.ApprovalBound, error) {

@@ -55,7 +55,8 @@
 //     database itself asserts a name, and no role is known of them. The system, machines
 //     and holders of a link never vote. A link is for answering only.
 //   - An exception decides nothing. An approval that rests on one ends with it, and opens
-//     again where it is ended early; votes that wait for a quorum then lapse. A quorum stays what it is.
+//     again where it is ended early; votes that wait for a quorum then lapse. A quorum
+//     stays what it is.
 //   - A case that opens again keeps the cause until it is settled: the same text for all
 //     that one change opened, so that they can be looked at together.
 //   - Claim, assignee, comments and evidence files come along to a new snapshot where its

@@ -150,11 +150,11 @@ func afterEnd(cursor string) (end, id string, err error) {
 	end, id, _ = strings.Cut(cursor, ",")
 	at, err := time.Parse(time.RFC3339Nano, end)
 	if err != nil {
-		return "", "", errCursor()
+		return "", "", pipeline.WrongCursor()
 	}
 	is, err := uuid.Parse(id)
 	if err != nil {
-		return "", "", errCursor()
+		return "", "", pipeline.WrongCursor()
 	}
 	return pipeline.AuditTime(at), is.String(), nil
 }

@@ -71,6 +71,10 @@ func TestOpen_FirstVersion(t *testing.T) {
 	now, err := db.VerifyAudit(t.Context(), &head)
 	require.NoError(t, err)
 	require.Equal(t, head, now)
+	found, err := db.Cases(t.Context(), pipeline.CaseFilter{Text: "COPIED"})
+	require.NoError(t, err)
+	require.Len(t, found.Items, 1, "texts of cases from before their index are in it")
+	require.Equal(t, copied.ID, found.Items[0].ID)
 	kept, err := db.Case(t.Context(), first.ID)
 	require.NoError(t, err)
 	first.BodyDigest, copied.BodyDigest = "", "" // which that version did not know

@@ -16,13 +16,9 @@ func idBefore(cursor string) (string, error) {
 	}
 	id, err := uuid.Parse(cursor)
 	if err != nil {
-		return "", errCursor()
+		return "", pipeline.WrongCursor()
 	}
 	return id.String(), nil
-}
-
-func errCursor() error {
-	return &pipeline.Error{Code: pipeline.CodeUsage, Message: "the cursor is none that a page gave", Hint: "start again from the first page"}
 }
 
 // pageOf makes a page of rows, of which one more was asked for than the page has. cursor

@@ -395,7 +395,7 @@ func (s *search) after(cursor string) error {
 		at = pipeline.AuditTime(t)
 	}
 	if err != nil || found != s.urgent() {
-		return errCursor()
+		return pipeline.WrongCursor()
 	}
 	if s.urgent() {
 		s.when("(due_order, cases.id) > (" + s.arg(at) + ", " + s.arg(id.String()) + ")")

@@ -19,7 +19,7 @@ func (a *api) events(ctx context.Context, in *auditIn) (*pageOut[pipeline.AuditE
 	if in.Cursor != "" {
 		var err error
 		if after, err = strconv.ParseInt(in.Cursor, 10, 64); err != nil {
-			return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the cursor is none that a page gave", Hint: "start again from the first page"}
+			return nil, pipeline.WrongCursor()
 		}
 	}
 	events, err := a.o.Service.Queue.DB.AuditEvents(ctx, after, in.Limit+1)

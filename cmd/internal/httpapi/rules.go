@@ -67,7 +67,7 @@ func (a *api) rules() {
 		if in.Cursor != "" {
 			last := slices.IndexFunc(selected, func(s policy.Selected) bool { return s.Pack.Name == in.Cursor })
 			if last < 0 {
-				return nil, &pipeline.Error{Code: pipeline.CodeUsage, Message: "the cursor is none that a page gave", Hint: "start again from the first page"}
+				return nil, pipeline.WrongCursor()
 			}
 			selected = selected[last+1:]
 		}
